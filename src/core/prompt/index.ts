@@ -1,0 +1,14 @@
+export { KEY_ORDER, canonicalJson, hasKeyOrder } from './canonical.ts';
+export { readMarkers, type BodyMarkers, type MarkerProblem } from './markers.ts';
+export {
+  chainPrefixes,
+  readPrompt,
+  toCacheRequest,
+  type Block,
+  type ChainOptions,
+  type HashText,
+  type Prompt,
+  type PromptOptions,
+} from './prompt.ts';
+export { pathText, type BlockPath, type Level } from './raw-blocks.ts';
+export type { SettingMixes } from './settings.ts';

@@ -1,0 +1,220 @@
+import type { Breakpoint, CacheRequest, PrefixChain } from '../cache/cache-step.ts';
+import { defaultOpenQuestions, type OpenQuestions } from '../cache/rules.ts';
+import { PLATFORMS, type PlatformRules } from '../catalogue/platforms.ts';
+import { defaultCatalogue, resolveModel, type Catalogue, type ResolvedModel } from '../catalogue/resolve.ts';
+import { isObject, stringMember, type JsonObject } from '../json.ts';
+import { canonicalJson, hasKeyOrder, withMember, withoutMember } from './canonical.ts';
+import {
+  canCarryMarker,
+  isDeferred,
+  isDocumentedCarrier,
+  NESTING_MAX,
+  readMarkers,
+  type BodyMarkers,
+  type MarkerProblem,
+} from './markers.ts';
+import {
+  innerBlocks,
+  pathText,
+  readRawBlocks,
+  type BlockPath,
+  type Level,
+  type RawBlock,
+} from './raw-blocks.ts';
+import { readSettingMixes, rendersInSystem, resolveThinking, type SettingMixes } from './settings.ts';
+import { dropCleared, stripThinking } from './thinking.ts';
+
+/** A block of the rendered prompt: a cache position, and what a breakpoint may stand on (spec 1.3). */
+export interface Block {
+  readonly level: Level;
+  readonly path: BlockPath;
+  readonly type: string;
+  readonly role: string | null;
+  /** The block without its markers; a string form is the text block that it stands for. */
+  readonly value: JsonObject;
+  readonly isString: boolean;
+  /** No rule forbids a breakpoint here. */
+  readonly canCarryMarker: boolean;
+  /** A breakpoint here is documented to be accepted: where we may add one ourselves. */
+  readonly isDocumentedCarrier: boolean;
+  /** What goes into the prefix hash for it. */
+  readonly canonical: string;
+}
+
+/** A Messages body as the cache sees it, nothing hashed yet. */
+export interface Prompt {
+  readonly model: ResolvedModel;
+  readonly blocks: readonly Block[];
+  readonly mixes: SettingMixes;
+  /** The client's own breakpoints, in block order; empty when its markers are refused. */
+  readonly breakpoints: readonly Breakpoint[];
+  /** Markers that count toward the limit of four, the top-level one always among them (spec 1.6). */
+  readonly markerCount: number;
+  /** Why the service would refuse the body's markers; null when it would not. */
+  readonly markerProblem: MarkerProblem | null;
+}
+
+/** What reading a prompt depends on besides the body. */
+export interface PromptOptions {
+  readonly catalogue: Catalogue;
+  readonly open: OpenQuestions;
+}
+
+const defaultPromptOptions: PromptOptions = { catalogue: defaultCatalogue, open: defaultOpenQuestions };
+
+/** The block without markers, its own and those inside it that move to it (spec 1.2, 1.5). */
+function stripMarkers(value: JsonObject, path: BlockPath, depth: number = NESTING_MAX): JsonObject {
+  let bare = 'cache_control' in value ? withoutMember(value, 'cache_control') : value;
+  const inner = depth > 0 ? innerBlocks(value, path) : null;
+  if (!inner?.items.some((item) => isObject(item) && hasMarkerInside(item, path, depth - 1))) return bare;
+  const items = inner.items.map((item) => (isObject(item) ? stripMarkers(item, path, depth - 1) : item));
+  if (inner.path.at(-2) === 'source') {
+    const source = isObject(bare['source']) ? bare['source'] : {};
+    bare = withMember(bare, 'source', withMember(source, 'content', items));
+  } else {
+    bare = withMember(bare, 'content', items);
+  }
+  return bare;
+}
+
+function hasMarkerInside(value: JsonObject, path: BlockPath, depth: number): boolean {
+  if ('cache_control' in value) return true;
+  const items = depth > 0 ? (innerBlocks(value, path)?.items ?? []) : [];
+  return items.some((item) => isObject(item) && hasMarkerInside(item, path, depth - 1));
+}
+
+/** String and array forms of one text are one prefix (spec 1.3): both are written as the array form. Key order stays. */
+function canonicalBlock(block: RawBlock, bare: JsonObject, sourceOrder: boolean): string {
+  const own =
+    block.type === 'tool_result' && typeof bare['content'] === 'string'
+      ? withMember(bare, 'content', [{ type: 'text', text: bare['content'] }])
+      : bare;
+  const extras = messageExtras(block, sourceOrder);
+  return `${block.level}|${block.role ?? ''}|${extras}|${canonicalJson(own, sourceOrder)}`;
+}
+
+/** Members of a message that are rendered with it, such as its own effort (spec 2.5, 7.5). */
+function messageExtras(block: RawBlock, sourceOrder: boolean): string {
+  const { message } = block;
+  const isFirst = block.isString || block.path.at(-1) === 0;
+  if (!message || !isFirst || message['output_config'] === undefined) return '';
+  return canonicalJson(message['output_config'], sourceOrder);
+}
+
+function toBlock(raw: RawBlock, sourceOrder: boolean): Block {
+  const value = stripMarkers(raw.value, raw.path);
+  return {
+    level: raw.level,
+    path: raw.path,
+    type: raw.type,
+    role: raw.role,
+    value,
+    isString: raw.isString,
+    canCarryMarker: canCarryMarker(raw),
+    isDocumentedCarrier: isDocumentedCarrier(raw),
+    // A tool that is rendered into the system prompt adds nothing to the tools level (spec 14.7).
+    canonical: rendersInSystem(raw) ? '' : canonicalBlock(raw, value, sourceOrder),
+  };
+}
+
+/** The client's breakpoints on the blocks that are left after the service's own rewriting. */
+function placeMarkers(markers: BodyMarkers, blocks: readonly RawBlock[]): readonly Breakpoint[] {
+  const indexOf = new Map(blocks.map((block, index) => [pathText(block.path), index]));
+  const placed: Breakpoint[] = [];
+  for (const { block, ttl } of markers.explicit) {
+    const blockIndex = indexOf.get(pathText(block.path));
+    if (blockIndex !== undefined) placed.push({ blockIndex, ttl, origin: 'explicit' });
+  }
+  const target = markers.automaticTarget && indexOf.get(pathText(markers.automaticTarget.path));
+  const isTaken = placed.some((breakpoint) => breakpoint.blockIndex === target);
+  if (markers.automatic && typeof target === 'number' && !isTaken) {
+    placed.push({ blockIndex: target, ttl: markers.automatic, origin: 'automatic' });
+  }
+  return placed.toSorted((a, b) => a.blockIndex - b.blockIndex);
+}
+
+/**
+ * Reads any Messages body into blocks (spec 1, 6, 7, 13): string and array forms equal, markers left out
+ * of the content, deferred tools, cleared system messages and stripped thinking gone. Never throws on JSON
+ * nested at most 512 levels deep, which is what `wire` lets through.
+ *
+ * @example readPrompt({ model: 'claude-opus-5-5', messages: [{ role: 'user', content: 'hi' }] }).blocks.length // 1
+ */
+export function readPrompt(body: JsonObject, options: Partial<PromptOptions> = {}): Prompt {
+  const { catalogue, open } = { ...defaultPromptOptions, ...options };
+  const model = resolveModel(stringMember(body, 'model') ?? '', catalogue);
+  const sent = [...readRawBlocks(body)].filter((block) => !isDeferred(block));
+  const thinking = resolveThinking(body, model.facts);
+  const rendered = stripThinking(dropCleared(sent, body), body, model.facts, thinking);
+  const markers = readMarkers(body);
+  const isRefused = 'problem' in markers;
+  const sourceOrder = hasKeyOrder(body);
+  return {
+    model,
+    blocks: rendered.map((raw) => toBlock(raw, sourceOrder)),
+    mixes: readSettingMixes(body, model.facts, rendered, open),
+    breakpoints: isRefused ? [] : placeMarkers(markers, rendered),
+    markerCount: isRefused ? 0 : markers.explicit.length + (markers.automatic ? 1 : 0),
+    markerProblem: isRefused ? markers.problem : null,
+  };
+}
+
+/** SHA-256 or another collision-resistant hash of a text, as text; given by the caller so that core stays pure. */
+export type HashText = (text: string) => string;
+
+/** What turns a prompt into prefixes: whose cache, how to hash, how long each block is. */
+export interface ChainOptions {
+  /** Workspace or organisation, model and whatever else separates caches (spec 8). */
+  readonly partition: string;
+  readonly hash: HashText;
+  /** Tokens of one block; whole, not negative. */
+  readonly countTokens: (block: Block) => number;
+  readonly platform?: PlatformRules;
+}
+
+const LEVELS: readonly Level[] = ['tools', 'system', 'messages'];
+
+/** Chained prefix hashes, cumulative tokens and lookback positions of a prompt (spec 1.2, 2.2, 13). */
+export function chainPrefixes(prompt: Prompt, options: ChainOptions): PrefixChain {
+  const { hash, platform = PLATFORMS['claude-api'] } = options;
+  const prefixIds: string[] = [];
+  const cumulativeTokens: number[] = [];
+  const positions: number[] = [];
+  let prefix = hash(`${options.partition}\n${prompt.mixes.root}`);
+  let tokens = 0;
+  let level = 0;
+  for (const [index, block] of prompt.blocks.entries()) {
+    for (; LEVELS[level] !== block.level; level += 1) {
+      prefix = hash(
+        `${prefix}\n${LEVELS[level + 1] === 'system' ? prompt.mixes.system : prompt.mixes.messages}`,
+      );
+    }
+    if (block.canonical !== '') prefix = hash(`${prefix}\n${block.canonical}`);
+    tokens += options.countTokens(block);
+    prefixIds.push(prefix);
+    cumulativeTokens.push(tokens);
+    positions.push(nextPosition(positions, prompt.blocks[index - 1], block, platform));
+  }
+  return { partition: options.partition, prefixIds, cumulativeTokens, positions };
+}
+
+function nextPosition(
+  positions: readonly number[],
+  previous: Block | undefined,
+  block: Block,
+  platform: PlatformRules,
+): number {
+  const last = positions.at(-1) ?? -1;
+  const isRun = block.type === 'tool_use' || block.type === 'tool_result';
+  const joinsRun = platform.collapsesToolRuns && isRun && previous?.type === block.type;
+  return joinsRun ? last : last + 1;
+}
+
+/** A request for `cacheStep` from a prompt's prefixes and any choice of breakpoints. */
+export function toCacheRequest(
+  prompt: Prompt,
+  chain: PrefixChain,
+  breakpoints: readonly Breakpoint[] = prompt.breakpoints,
+): CacheRequest {
+  return { ...chain, breakpoints, minCacheableTokens: prompt.model.facts.minCacheableTokens };
+}

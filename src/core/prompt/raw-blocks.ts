@@ -1,0 +1,96 @@
+import { isObject, stringMember, type JsonObject } from '../json.ts';
+
+/** The three levels of a prompt, in rendering order (spec 1.1). */
+export type Level = 'tools' | 'system' | 'messages';
+
+/** Where a block stands in the body, e.g. `['messages', 2, 'content', 0]`; a string form ends at the string. */
+export type BlockPath = readonly (string | number)[];
+
+/** A block as it stands in the body, before any rule is applied. */
+export interface RawBlock {
+  readonly level: Level;
+  readonly path: BlockPath;
+  /** `type` of the block; a tool without one is `custom`. */
+  readonly type: string;
+  readonly role: string | null;
+  /** The block itself; a string form is the text block that it stands for (spec 1.3). */
+  readonly value: JsonObject;
+  readonly isString: boolean;
+  /** The message it belongs to, and that message's index; null outside messages. */
+  readonly message: JsonObject | null;
+  readonly messageIndex: number;
+}
+
+/** `messages.2.content.0`: as the API's error messages write a place. */
+export function pathText(path: BlockPath): string {
+  return path.join('.');
+}
+
+function textBlock(text: string): JsonObject {
+  return { type: 'text', text };
+}
+
+function* readContent(
+  content: unknown,
+  place: {
+    level: Level;
+    path: BlockPath;
+    role: string | null;
+    message: JsonObject | null;
+    messageIndex: number;
+  },
+): IterableIterator<RawBlock> {
+  if (typeof content === 'string') {
+    yield { ...place, type: 'text', value: textBlock(content), isString: true };
+    return;
+  }
+  if (!Array.isArray(content)) return;
+  for (const [index, value] of content.entries()) {
+    if (!isObject(value)) continue;
+    const type = stringMember(value, 'type') ?? (place.level === 'tools' ? 'custom' : '');
+    yield { ...place, path: [...place.path, index], type, value, isString: false };
+  }
+}
+
+/**
+ * Every block of a Messages body in rendering order: tools, system, messages (spec 1.1, 1.3). Takes any
+ * value: what is not shaped like a block is passed over, for the API judges that, not us.
+ */
+export function* readRawBlocks(body: JsonObject): IterableIterator<RawBlock> {
+  const outside = { role: null, message: null, messageIndex: -1 };
+  yield* readContent(body['tools'] === undefined ? [] : asArray(body['tools']), {
+    ...outside,
+    level: 'tools',
+    path: ['tools'],
+  });
+  yield* readContent(body['system'], { ...outside, level: 'system', path: ['system'] });
+  for (const [messageIndex, message] of asArray(body['messages']).entries()) {
+    if (!isObject(message)) continue;
+    yield* readContent(message['content'], {
+      level: 'messages',
+      path: ['messages', messageIndex, 'content'],
+      role: stringMember(message, 'role'),
+      message,
+      messageIndex,
+    });
+  }
+}
+
+function asArray(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** The blocks inside a block that a marker may wrongly or formerly stand on (spec 1.5), with their place. */
+export function innerBlocks(
+  value: JsonObject,
+  path: BlockPath,
+): { items: readonly unknown[]; path: BlockPath } | null {
+  const source = value['source'];
+  if (value['type'] === 'tool_result' && Array.isArray(value['content'])) {
+    return { items: value['content'], path: [...path, 'content'] };
+  }
+  if (value['type'] === 'document' && isObject(source) && Array.isArray(source['content'])) {
+    return { items: source['content'], path: [...path, 'source', 'content'] };
+  }
+  return null;
+}

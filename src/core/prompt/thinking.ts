@@ -1,0 +1,62 @@
+import type { ModelFacts } from '../catalogue/types.ts';
+import { isObject, type JsonObject } from '../json.ts';
+import type { RawBlock } from './raw-blocks.ts';
+import type { ThinkingSetting } from './settings.ts';
+
+function isThinking(block: RawBlock): boolean {
+  return block.type === 'thinking' || block.type === 'redacted_thinking';
+}
+
+/** A user message that brings something else than tool results begins a new turn (spec 7.2). */
+function beginsTurn(message: unknown): boolean {
+  if (!isObject(message) || message['role'] !== 'user') return false;
+  const content = message['content'];
+  if (typeof content === 'string') return true;
+  return (
+    Array.isArray(content) && content.some((block) => !isObject(block) || block['type'] !== 'tool_result')
+  );
+}
+
+/** `clear_thinking_20251015` with `keep: "all"` overrides the model's own rule (spec 7.6). */
+function keepsAllThinking(body: JsonObject, model: ModelFacts): boolean {
+  if (model.thinking.history === 'keep-all') return true;
+  const management = isObject(body['context_management']) ? body['context_management'] : {};
+  const edits = Array.isArray(management['edits']) ? management['edits'] : [];
+  return edits.some(
+    (edit) => isObject(edit) && edit['type'] === 'clear_thinking_20251015' && edit['keep'] === 'all',
+  );
+}
+
+/**
+ * Drops the thinking blocks that the service strips before rendering, so that they are neither hashed nor
+ * counted: on last-turn-only models all before the newest turn (7.2), and with thinking disabled those of
+ * the current tool turn (7.3).
+ */
+export function stripThinking(
+  blocks: readonly RawBlock[],
+  body: JsonObject,
+  model: ModelFacts,
+  thinking: ThinkingSetting,
+): readonly RawBlock[] {
+  if (!blocks.some(isThinking)) return blocks;
+  const messages = Array.isArray(body['messages']) ? body['messages'] : [];
+  const turnStart = messages.findLastIndex(beginsTurn);
+  const keepsHistory = keepsAllThinking(body, model);
+  const keepsTurn = thinking.mode !== 'disabled';
+  return blocks.filter((block) => {
+    if (!isThinking(block)) return true;
+    return block.messageIndex < turnStart ? keepsHistory : keepsTurn;
+  });
+}
+
+/** Drops turn-scoped system messages that a later user message has cleared (spec 2.5, 13). */
+export function dropCleared(blocks: readonly RawBlock[], body: JsonObject): readonly RawBlock[] {
+  const messages = Array.isArray(body['messages']) ? body['messages'] : [];
+  const lastUser = messages.findLastIndex((message) => isObject(message) && message['role'] === 'user');
+  return blocks.filter(
+    (block) =>
+      block.role !== 'system' ||
+      block.message?.['clear_at'] !== 'next_user_message' ||
+      block.messageIndex > lastUser,
+  );
+}
