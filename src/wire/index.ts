@@ -1,0 +1,41 @@
+/** Bytes and prompts: where blocks and markers are in a body, writing and removing markers, reading and writing responses. */
+export type { Span } from './json-bytes.ts';
+export { createJsonUsageTap, type JsonTapLimits } from './json-usage-tap.ts';
+export { parseBody, type ParsedBody } from './parse-body.ts';
+export {
+  hasMarker,
+  scanBody,
+  type BlockSite,
+  type BodyMap,
+  type BodyPath,
+  type MemberSite,
+  type ScanFailure,
+} from './scan-body.ts';
+export {
+  removeMarkers,
+  spliceMarkers,
+  type MarkerSelector,
+  type Placement,
+  type SplicedBody,
+} from './splice.ts';
+export { createSseUsageTap, type SseTapLimits } from './sse-usage-tap.ts';
+export {
+  encodeSseEvent,
+  messageToSseEvents,
+  type SseEvent,
+  type WireBlock,
+  type WireMessage,
+} from './sse-write.ts';
+export type { UsageReading, UsageTap } from './usage-tap.ts';
+export {
+  mergeUsage,
+  readUsage,
+  type BilledIteration,
+  type BilledUsage,
+  type ServerToolRequests,
+  type TokenCounters,
+  type WireCacheCreation,
+  type WireIteration,
+  type WireServerToolUse,
+  type WireUsage,
+} from './usage.ts';

@@ -1,0 +1,268 @@
+/**
+ * A strict reader of JSON over raw UTF-8 bytes: it finds where values begin and end and builds nothing.
+ *
+ * Every function takes the offset of the first byte of something and returns the offset just after it. What is not JSON
+ * throws `JsonSyntaxError`; callers of this module turn that into a typed failure. String contents are read byte by byte
+ * rather than with a native search, so control characters and bad escapes are refused exactly where `JSON.parse` refuses them.
+ */
+
+/** Half-open range of byte offsets: `start` is the first byte, `end` the one after the last. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A member name to look for, prepared once so that comparing allocates nothing. */
+export interface KeyName<Text extends string = string> {
+  readonly text: Text;
+  readonly bytes: Uint8Array;
+}
+
+/** Called for each member of an object; returns the offset after its value. */
+export type MemberVisitor = (keyStart: number, keyEnd: number, valueStart: number) => number;
+
+/** Called for each element of an array; returns the offset after it. */
+export type ElementVisitor = (index: number, valueStart: number) => number;
+
+/** Containers that may be open at once. Deeper bodies are refused: whatever walks the value later may recurse. */
+export const JSON_DEPTH_MAX = 512;
+
+export const QUOTE = 0x22;
+export const COMMA = 0x2c;
+export const OPEN_BRACE = 0x7b;
+export const OPEN_BRACKET = 0x5b;
+const COLON = 0x3a;
+const CLOSE_BRACE = 0x7d;
+const CLOSE_BRACKET = 0x5d;
+const BACKSLASH = 0x5c;
+const SPACE = 0x20;
+const LOWER_U = 0x75;
+/** Stands for "past the last byte"; below every real byte, so it fails each test for one. */
+const NO_BYTE = -1;
+
+const LITERALS: ReadonlyMap<number, Uint8Array> = new Map(
+  ['true', 'false', 'null'].map((word) => [word.charCodeAt(0), Buffer.from(word)]),
+);
+/** 1 for each byte that stands for itself in a string. */
+const IS_PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte < SPACE || byte === QUOTE || byte === BACKSLASH ? 0 : 1,
+);
+const SIMPLE_ESCAPES: ReadonlySet<number> = new Set(Buffer.from('"\\/bfnrt'));
+
+/** Says what was wrong with the bytes and where; `offset` never exceeds their length. */
+export class JsonSyntaxError extends Error {
+  override readonly name = 'JsonSyntaxError';
+  readonly offset: number;
+
+  constructor(reason: string, offset: number) {
+    super(reason);
+    this.offset = offset;
+  }
+}
+
+/** Prepares a member name for `matchKey`. Only for names without characters that JSON must escape. */
+export function keyName<Text extends string>(text: Text): KeyName<Text> {
+  return { text, bytes: Buffer.from(text) };
+}
+
+/** Offset of the first byte at or after `at` that is not JSON white space. */
+export function skipSpace(bytes: Uint8Array, at: number): number {
+  let i = at;
+  while (isSpace(bytes[i])) i += 1;
+  return i;
+}
+
+/** Offset just after the last byte before `at` that is not JSON white space. */
+export function skipSpaceBack(bytes: Uint8Array, at: number): number {
+  let i = at;
+  while (i > 0 && isSpace(bytes[i - 1])) i -= 1;
+  return i;
+}
+
+/** Reads the string whose opening quote is at `at`. */
+export function skipString(bytes: Uint8Array, at: number): number {
+  const { length } = bytes;
+  let i = at + 1;
+  for (;;) {
+    // Most bytes of a body pass through this loop; staying within bounds keeps it fast.
+    while (i < length && IS_PLAIN[bytes[i] ?? 0] === 1) i += 1;
+    if (bytes[i] === QUOTE) return i + 1;
+    if (bytes[i] !== BACKSLASH) fail(i < length ? 'control character in a string' : 'unterminated string', i);
+    i = skipEscape(bytes, i);
+  }
+}
+
+/** Reads any value. `depth` is the number of containers already open around it. */
+export function skipValue(bytes: Uint8Array, at: number, depth: number): number {
+  const byte = bytes[at] ?? NO_BYTE;
+  if (byte === QUOTE) return skipString(bytes, at);
+  if (byte === OPEN_BRACE) return walkObject(bytes, at, depth, null);
+  if (byte === OPEN_BRACKET) return walkArray(bytes, at, depth, null);
+  const literal = LITERALS.get(byte);
+  return literal === undefined ? skipNumber(bytes, at) : skipLiteral(bytes, at, literal);
+}
+
+/** Reads the object at `at`, handing each member to `visit` (null: its values are only skipped). */
+export function walkObject(
+  bytes: Uint8Array,
+  at: number,
+  depth: number,
+  visit: MemberVisitor | null,
+): number {
+  const inside = enter(at, depth);
+  let i = skipSpace(bytes, at + 1);
+  if (bytes[i] === CLOSE_BRACE) return i + 1;
+  for (;;) {
+    if (bytes[i] !== QUOTE) fail('expected a member name', i, bytes);
+    const keyStart = i;
+    const keyEnd = skipString(bytes, i);
+    i = skipSpace(bytes, keyEnd);
+    if (bytes[i] !== COLON) fail('expected ":"', i, bytes);
+    const valueStart = skipSpace(bytes, i + 1);
+    i = visit === null ? skipValue(bytes, valueStart, inside) : visit(keyStart, keyEnd, valueStart);
+    i = skipSpace(bytes, i);
+    if (bytes[i] === CLOSE_BRACE) return i + 1;
+    if (bytes[i] !== COMMA) fail('expected "," or "}"', i, bytes);
+    i = skipSpace(bytes, i + 1);
+  }
+}
+
+/** Reads the array at `at`, handing each element to `visit` (null: they are only skipped). */
+export function walkArray(
+  bytes: Uint8Array,
+  at: number,
+  depth: number,
+  visit: ElementVisitor | null,
+): number {
+  const inside = enter(at, depth);
+  let i = skipSpace(bytes, at + 1);
+  if (bytes[i] === CLOSE_BRACKET) return i + 1;
+  for (let index = 0; ; index += 1) {
+    i = visit === null ? skipValue(bytes, i, inside) : visit(index, i);
+    i = skipSpace(bytes, i);
+    if (bytes[i] === CLOSE_BRACKET) return i + 1;
+    if (bytes[i] !== COMMA) fail('expected "," or "]"', i, bytes);
+    i = skipSpace(bytes, i + 1);
+  }
+}
+
+/**
+ * Reads a whole document whose root is an object, white space around it allowed, and returns the root's span.
+ * `visit` gets the root's members (at depth 1).
+ */
+export function walkDocument(bytes: Uint8Array, visit: MemberVisitor | null): Span {
+  if (hasByteOrderMark(bytes)) fail('byte order mark', 0);
+  const start = skipSpace(bytes, 0);
+  if (bytes[start] !== OPEN_BRACE) {
+    // Reads the value first: bytes that are not JSON at all deserve the more precise reason.
+    skipValue(bytes, start, 0);
+    fail('the root is not an object', start);
+  }
+  const end = walkObject(bytes, start, 0, visit);
+  const rest = skipSpace(bytes, end);
+  if (rest < bytes.length) fail('bytes after the end of the root', rest);
+  return { start, end };
+}
+
+/** True where the bytes begin with the UTF-8 byte order mark, which JSON does not allow. */
+export function hasByteOrderMark(bytes: Uint8Array): boolean {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+}
+
+/**
+ * Which of `names` the member name literal in `[keyStart, keyEnd)` (quotes included) spells, or null.
+ * An escaped spelling (`"\u006dessages"`) counts.
+ */
+export function matchKey<Text extends string>(
+  bytes: Uint8Array,
+  keyStart: number,
+  keyEnd: number,
+  names: readonly KeyName<Text>[],
+): Text | null {
+  const rawLength = keyEnd - keyStart - 2;
+  for (const name of names) {
+    if (rawLength === name.bytes.length && hasBytesAt(bytes, keyStart + 1, name.bytes)) return name.text;
+  }
+  if (!hasBackslash(bytes, keyStart, keyEnd)) return null;
+  const decoded = decodeString(bytes, keyStart, keyEnd);
+  return names.find((name) => name.text === decoded)?.text ?? null;
+}
+
+/** The JavaScript string that the literal in `[start, end)` (quotes included) stands for; bad UTF-8 is replaced. */
+export function decodeString(bytes: Uint8Array, start: number, end: number): string {
+  if (!hasBackslash(bytes, start, end)) return decodeUtf8(bytes, start + 1, end - 1);
+  return String(JSON.parse(decodeUtf8(bytes, start, end)));
+}
+
+/** The text of `[start, end)`; bad UTF-8 becomes U+FFFD. */
+export function decodeUtf8(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
+}
+
+function isHexDigit(byte: number | undefined): boolean {
+  const lower = (byte ?? 0) | 0x20;
+  return isDigit(byte) || (lower >= 0x61 && lower <= 0x66);
+}
+
+function hasBytesAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  for (let i = 0; i < wanted.length; i += 1) {
+    if (bytes[at + i] !== wanted[i]) return false;
+  }
+  return true;
+}
+
+function hasBackslash(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i += 1) {
+    if (bytes[i] === BACKSLASH) return true;
+  }
+  return false;
+}
+
+/** Reads the escape whose backslash is at `at`. */
+function skipEscape(bytes: Uint8Array, at: number): number {
+  const byte = bytes[at + 1] ?? NO_BYTE;
+  if (byte !== LOWER_U)
+    return SIMPLE_ESCAPES.has(byte) ? at + 2 : fail('bad escape in a string', at + 1, bytes);
+  for (let i = at + 2; i < at + 6; i += 1) {
+    if (!isHexDigit(bytes[i])) fail('bad escape in a string', i, bytes);
+  }
+  return at + 6;
+}
+
+function skipLiteral(bytes: Uint8Array, at: number, literal: Uint8Array): number {
+  return hasBytesAt(bytes, at, literal) ? at + literal.length : fail('expected a value', at);
+}
+
+function skipNumber(bytes: Uint8Array, at: number): number {
+  let i = bytes[at] === 0x2d ? at + 1 : at;
+  if (bytes[i] === 0x30) i += 1;
+  else i = skipDigits(bytes, i, i === at ? 'expected a value' : 'bad number');
+  if (bytes[i] === 0x2e) i = skipDigits(bytes, i + 1, 'bad number');
+  if (bytes[i] !== 0x65 && bytes[i] !== 0x45) return i;
+  i += 1;
+  if (bytes[i] === 0x2b || bytes[i] === 0x2d) i += 1;
+  return skipDigits(bytes, i, 'bad number');
+}
+
+function skipDigits(bytes: Uint8Array, at: number, reason: string): number {
+  let i = at;
+  while (isDigit(bytes[i])) i += 1;
+  return i === at ? fail(reason, at, bytes) : i;
+}
+
+function enter(at: number, depth: number): number {
+  return depth < JSON_DEPTH_MAX ? depth + 1 : fail(`nested deeper than ${JSON_DEPTH_MAX}`, at);
+}
+
+function fail(reason: string, offset: number, bytes?: Uint8Array): never {
+  const isPastEnd = bytes !== undefined && offset >= bytes.length;
+  throw new JsonSyntaxError(isPastEnd ? 'unexpected end' : reason, isPastEnd ? bytes.length : offset);
+}
