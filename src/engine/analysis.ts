@@ -1,0 +1,122 @@
+import {
+  calibrate,
+  chainPrefixes,
+  estimateBlock,
+  partitionOf,
+  PLATFORMS,
+  readPrompt,
+  stringMember,
+  type Block,
+  type Calibration,
+  type JsonObject,
+  type PrefixChain,
+  type Prompt,
+  type TokenEstimate,
+} from '../core/index.ts';
+import { planPlacements, type Plan } from '../planner/index.ts';
+import { sha256Text } from '../runtime/index.ts';
+import { parseBody, removeMarkers, scanBody, type BodyMap } from '../wire/index.ts';
+import type { EngineOptions } from './options.ts';
+import { betasOf, isEncoded, type IncomingMessageRequest } from './request-facts.ts';
+
+/** All that is known of a request before it is sent. */
+export interface Analysis {
+  readonly body: JsonObject;
+  /** The bytes that the plan is about: the client's, without its markers under `placement: override`. */
+  readonly bytes: Buffer;
+  readonly map: BodyMap;
+  /** The prompt as the client sent it. */
+  readonly clientPrompt: Prompt;
+  /** The same without the client's markers where they are overridden. */
+  readonly prompt: Prompt;
+  readonly chain: PrefixChain;
+  readonly plan: Plan;
+  /** Uncalibrated estimate of the whole prompt, for learning from the bill. */
+  readonly estimatedTokens: number;
+}
+
+/** Why a body is passed on as it is. */
+export interface Skipped {
+  readonly skipReason: string;
+}
+
+interface Estimates {
+  readonly raw: number;
+  readonly tokens: readonly number[];
+  readonly cumulativeHigh: readonly number[];
+}
+
+function estimatePrompt(prompt: Prompt, calibration: Calibration): Estimates {
+  const { facts } = prompt.model;
+  const tokens: number[] = [];
+  const cumulativeHigh: number[] = [];
+  let raw = 0;
+  let high = 0;
+  for (const block of prompt.blocks) {
+    const plain: TokenEstimate = estimateBlock(block.value, facts.tokenizer);
+    const estimate = calibrate(plain, calibration, facts.id);
+    raw += plain.tokens;
+    high += estimate.high;
+    tokens.push(estimate.tokens);
+    cumulativeHigh.push(high);
+  }
+  return { raw, tokens, cumulativeHigh };
+}
+
+function chainOf(prompt: Prompt, body: JsonObject, scope: string, request: IncomingMessageRequest, tokens: readonly number[], options: EngineOptions): PrefixChain {
+  const platform = PLATFORMS['claude-api'];
+  const facts = {
+    organization: '',
+    workspace: scope,
+    modelId: prompt.model.facts.id,
+    isBatch: false,
+    inferenceGeo: stringMember(body, 'inference_geo'),
+    betas: betasOf(request.headers),
+  };
+  const sizes = new Map<Block, number>(prompt.blocks.map((block, index) => [block, tokens[index] ?? 0]));
+  return chainPrefixes(prompt, {
+    partition: partitionOf(facts, platform, options.rules.open),
+    hash: sha256Text,
+    countTokens: (block) => sizes.get(block) ?? 0,
+    platform,
+  });
+}
+
+/**
+ * Reads a request and plans its breakpoints. Never changes a byte; a body that cannot be read, or that must
+ * not be touched, is skipped with the reason.
+ */
+export function analyse(
+  request: IncomingMessageRequest,
+  scope: string,
+  calibration: Calibration,
+  options: EngineOptions,
+): Analysis | Skipped {
+  if (isEncoded(request.headers)) return { skipReason: 'encoded_body' };
+  const parsed = parseBody(request.body);
+  if (!parsed.ok) return { skipReason: 'not_json' };
+  if ((parsed.value['thread'] ?? null) !== null) return { skipReason: 'thread' };
+  const clientMap = scanBody(request.body);
+  if (!clientMap.ok) return { skipReason: 'not_json' };
+  const promptOptions = { catalogue: options.catalogue, open: options.rules.open };
+  const clientPrompt = readPrompt(parsed.value, promptOptions);
+  const isOverride = options.placement === 'override' && clientPrompt.markerProblem === null;
+  const bytes = isOverride ? removeMarkers(request.body, clientMap) : request.body;
+  const map = isOverride ? scanBody(bytes) : clientMap;
+  if (!map.ok) return { skipReason: 'not_json' };
+  const prompt: Prompt = isOverride ? { ...clientPrompt, breakpoints: [], markerCount: 0 } : clientPrompt;
+  const estimates = estimatePrompt(prompt, calibration);
+  const plan = planPlacements({
+    prompt,
+    cumulativeHighTokens: estimates.cumulativeHigh,
+    canSplice: spliceable(map),
+  });
+  const chain = chainOf(prompt, parsed.value, scope, request, estimates.tokens, options);
+  return { body: parsed.value, bytes, map, clientPrompt, prompt, chain, plan, estimatedTokens: estimates.raw };
+}
+
+/** A block takes a marker when its bytes hold none, `null` included: a member must not be there twice. */
+function spliceable(map: BodyMap): (block: Block) => boolean {
+  const free = new Set(map.sites.filter((site) => site.markers.length === 0).map((site) => site.path.join('.')));
+  return (block) => free.has(block.path.join('.'));
+}

@@ -1,0 +1,56 @@
+/**
+ * What happens to one request between its bytes coming in and its record in the ledger, with whoever sends
+ * the bytes as a parameter.
+ */
+
+import { analyse, type Analysis, type Skipped } from './analysis.ts';
+import { createCacheModel } from './cache-model.ts';
+import { openExchange, type EngineContext, type EngineCounters, type Exchange } from './exchange.ts';
+import { engineOptions, type EngineOptions } from './options.ts';
+import { createRefusedPlans } from './refused-plans.ts';
+import type { IncomingMessageRequest } from './request-facts.ts';
+
+export type { Analysis, Skipped } from './analysis.ts';
+export type { EngineCounters, Exchange, ResponseFacts } from './exchange.ts';
+export { MODES, type EngineOptions, type Mode } from './options.ts';
+export { OWN_HEADERS, type Headers, type IncomingMessageRequest } from './request-facts.ts';
+
+/** Handles requests for messages. */
+export interface Engine {
+  readonly options: EngineOptions;
+  readonly counters: Readonly<EngineCounters>;
+  /** Opens one request; never throws. */
+  open(request: IncomingMessageRequest): Exchange;
+}
+
+/**
+ * An engine with its own view of the cache, ledger and memory of refused plans.
+ *
+ * @example
+ * const exchange = createEngine({ mode: 'observe' }).open({ path: '/v1/messages', headers, body });
+ * send(exchange.bytes);
+ */
+export function createEngine(options: Partial<EngineOptions> = {}): Engine {
+  const resolved = engineOptions(options);
+  const context: EngineContext = {
+    options: resolved,
+    cacheModel: createCacheModel(resolved.rules),
+    refusedPlans: createRefusedPlans(),
+    counters: { failedAnalyses: 0, failedAccounts: 0, refusedPlans: 0 },
+    calibration: {},
+  };
+  return {
+    options: resolved,
+    counters: context.counters,
+    open: (request) => openExchange(context, request),
+  };
+}
+
+/**
+ * Reads one request and plans its breakpoints without sending anything: what `plan` and `explain` show.
+ *
+ * @example analyseRequest(Buffer.from(text)) // { plan, prompt, chain, ... } or { skipReason }
+ */
+export function analyseRequest(body: Buffer, options: Partial<EngineOptions> = {}): Analysis | Skipped {
+  return analyse({ path: '/v1/messages', headers: {}, body }, '', {}, engineOptions(options));
+}

@@ -1,0 +1,68 @@
+import { createHmac } from 'node:crypto';
+
+import { MODES, type Mode } from './options.ts';
+
+/** Headers by lower-case name. */
+export type Headers = { readonly [name: string]: string | readonly string[] | undefined };
+
+/** A request for a message as the gateway or the client received it. */
+export interface IncomingMessageRequest {
+  readonly path: string;
+  readonly headers: Headers;
+  readonly body: Buffer;
+}
+
+/** Headers that steer us; none of them is ever forwarded. */
+export const OWN_HEADERS: ReadonlySet<string> = new Set([
+  'x-cachewright-mode',
+  'x-cachewright-scope',
+  'x-cachewright-response-cache',
+  'x-cachewright-tags',
+]);
+
+/** Tags kept of one request, and characters kept of one tag. */
+const TAGS_MAX = 16;
+const TAG_LENGTH_MAX = 64;
+
+function one(headers: Headers, name: string): string {
+  const value = headers[name];
+  return (typeof value === 'string' ? value : value?.[0]) ?? '';
+}
+
+/**
+ * Whose cache a request uses, as a pseudonym: an HMAC of the credential, the workspace and the scope's name, so
+ * that a name can split a scope and never join two, and no credential is kept.
+ */
+export function scopeOf(headers: Headers, secret: Uint8Array): string {
+  const bearer = one(headers, 'authorization').replace(/^bearer\s+/i, '');
+  const parts = [
+    one(headers, 'x-api-key') || bearer,
+    one(headers, 'anthropic-workspace-id'),
+    one(headers, 'x-cachewright-scope'),
+  ];
+  return createHmac('sha256', secret).update(JSON.stringify(parts)).digest('base64url').slice(0, 22);
+}
+
+/** The mode that the request asks for, else the configured one; an unknown word changes nothing. */
+export function modeOf(headers: Headers, configured: Mode): Mode {
+  const asked = one(headers, 'x-cachewright-mode').trim().toLowerCase();
+  return MODES.find((mode) => mode === asked) ?? configured;
+}
+
+/** `x-cachewright-tags: a, b` as a list, bounded. */
+export function tagsOf(headers: Headers): readonly string[] {
+  const tags = one(headers, 'x-cachewright-tags').split(',');
+  const cleaned = tags.map((tag) => tag.trim().slice(0, TAG_LENGTH_MAX)).filter((tag) => tag !== '');
+  return [...new Set(cleaned)].slice(0, TAGS_MAX);
+}
+
+/** `anthropic-beta` as a list. */
+export function betasOf(headers: Headers): readonly string[] {
+  return one(headers, 'anthropic-beta').split(',').map((beta) => beta.trim()).filter((beta) => beta !== '');
+}
+
+/** Is the body compressed, so that we cannot read it? */
+export function isEncoded(headers: Headers): boolean {
+  const encoding = one(headers, 'content-encoding').trim().toLowerCase();
+  return encoding !== '' && encoding !== 'identity';
+}

@@ -1,0 +1,88 @@
+/**
+ * The drop-in proxy and its admin listener: thin, the work is the engine's.
+ */
+import { getRequestListener } from '@hono/node-server';
+
+import { createEngine, type Engine, type EngineOptions } from '../engine/index.ts';
+import { startServer, type ListenOptions, type RunningServer } from '../runtime/index.ts';
+import { createAdmin } from './admin.ts';
+import { createDataPlane, type RequestLog } from './data-plane.ts';
+import { createUpstream, type UpstreamOptions } from './upstream.ts';
+
+export type { RequestLog } from './data-plane.ts';
+
+/** What a gateway is made of; every member has a default but the upstream's URL. */
+export interface GatewayOptions {
+  readonly upstreamUrl: string;
+  /** @default 127.0.0.1:8788 */
+  readonly listen: ListenOptions;
+  /** @default 127.0.0.1:8789 */
+  readonly adminListen: ListenOptions;
+  readonly engine: Partial<EngineOptions>;
+  /** @default null */
+  readonly proxy: UpstreamOptions['proxy'];
+  /** How long an answer may take to begin or pause, in ms. @default one hour, above every SDK's own time-out */
+  readonly responseTimeoutMs: number;
+  /** Bodies past this are forwarded unread. @default 32 MiB */
+  readonly bodyBytesMax: number;
+  readonly log: RequestLog;
+}
+
+/** A gateway that is running. */
+export interface RunningGateway {
+  readonly data: RunningServer;
+  readonly admin: RunningServer;
+  readonly engine: Engine;
+  /** Stops accepting, drains what is in flight, closes connections. */
+  close(): Promise<void>;
+}
+
+const defaultGatewayOptions = {
+  listen: { host: '127.0.0.1', port: 8788 },
+  adminListen: { host: '127.0.0.1', port: 8789 },
+  engine: {},
+  proxy: null,
+  responseTimeoutMs: 3_600_000,
+  bodyBytesMax: 32 * 1024 * 1024,
+  log: () => undefined,
+} satisfies Omit<GatewayOptions, 'upstreamUrl'>;
+
+/**
+ * Starts a gateway.
+ *
+ * @example
+ * const gateway = await startGateway({ upstreamUrl: 'https://api.anthropic.com' });
+ * new Anthropic({ baseURL: gateway.data.url });
+ * @throws ListenError when one of the addresses cannot be had; TypeError when the upstream is no URL.
+ */
+export async function startGateway(
+  options: Partial<GatewayOptions> & Pick<GatewayOptions, 'upstreamUrl'>,
+): Promise<RunningGateway> {
+  const settings: GatewayOptions = { ...defaultGatewayOptions, ...options };
+  const engine = createEngine(settings.engine);
+  const upstream = createUpstream({
+    url: settings.upstreamUrl,
+    proxy: settings.proxy,
+    responseTimeoutMs: settings.responseTimeoutMs,
+  });
+  const { bodyBytesMax, log } = settings;
+  const data = await startServer(createDataPlane({ engine, upstream, bodyBytesMax, log }), settings.listen);
+  const app = createAdmin({ engine, upstreamUrl: settings.upstreamUrl, allowedHosts: [] });
+  // Kept plain: the adapter would otherwise replace the process's own Request and Response.
+  const adminListener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const admin = await startServer((request, response) => void adminListener(request, response), settings.adminListen).catch(
+    async (error: unknown) => {
+      await data.close(0);
+      throw error;
+    },
+  );
+  return {
+    data,
+    admin,
+    engine,
+    async close() {
+      await Promise.all([data.close(), admin.close(0)]);
+      await upstream.close();
+    },
+  };
+}

@@ -1,0 +1,105 @@
+import type { Readable } from 'node:stream';
+
+import { Agent, EnvHttpProxyAgent, type Dispatcher } from 'undici';
+
+/** Where requests go, and how. */
+export interface UpstreamOptions {
+  /** Base URL; may carry a path prefix. */
+  readonly url: string;
+  /** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment; null without. */
+  readonly proxy: { readonly httpProxy?: string; readonly httpsProxy?: string; readonly noProxy?: string } | null;
+  /** How long an answer may take to begin, and how long it may pause, in ms. At least the client's own time-out. */
+  readonly responseTimeoutMs: number;
+}
+
+/** A request to send. */
+export interface UpstreamRequest {
+  readonly method: string;
+  /** Path and query as the client sent them. */
+  readonly path: string;
+  readonly headers: string[];
+  readonly body: Buffer | Readable | null;
+}
+
+/** Takes what comes back. */
+export interface UpstreamSink {
+  /** Status, reason phrase, and raw headers as a flat list. */
+  head(status: number, statusText: string, rawHeaders: readonly (Buffer | string)[]): void;
+  /** false: wait for `resume`. */
+  chunk(bytes: Buffer): boolean;
+  end(): void;
+  fail(error: Error): void;
+}
+
+/** A request under way. */
+export interface UpstreamCall {
+  resume(): void;
+  /** Cancels: the upstream sees the connection close. */
+  abort(reason: Error): void;
+}
+
+/** Sends requests to one upstream over kept-alive connections. */
+export interface Upstream {
+  readonly url: string;
+  send(request: UpstreamRequest, sink: UpstreamSink): UpstreamCall;
+  close(): Promise<void>;
+}
+
+/** Time to connect, and idle time of a kept connection, in ms. */
+const CONNECT_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_MS = 30_000;
+
+function createDispatcher(options: UpstreamOptions): Dispatcher {
+  const settings = {
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    headersTimeout: options.responseTimeoutMs,
+    bodyTimeout: options.responseTimeoutMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    allowH2: false,
+  };
+  return options.proxy ? new EnvHttpProxyAgent({ ...settings, ...options.proxy }) : new Agent(settings);
+}
+
+/** An upstream at a URL; nothing is connected until the first request. */
+export function createUpstream(options: UpstreamOptions): Upstream {
+  const target = new URL(options.url);
+  const prefix = target.pathname.replace(/\/+$/, '');
+  const dispatcher = createDispatcher(options);
+  return {
+    url: options.url,
+    send(request, sink) {
+      let controller: Dispatcher.DispatchController | null = null;
+      let abortReason: Error | null = null;
+      const outgoing: Dispatcher.DispatchOptions = {
+        origin: target.origin,
+        path: prefix + request.path,
+        method: request.method as Dispatcher.HttpMethod,
+        headers: request.headers,
+        body: request.body,
+      };
+      dispatcher.dispatch(outgoing, {
+        onRequestStart(started) {
+          controller = started;
+          if (abortReason) started.abort(abortReason);
+        },
+        onResponseStart(started, status, _headers, statusText) {
+          const { rawHeaders } = started;
+          sink.head(status, statusText ?? '', Array.isArray(rawHeaders) ? rawHeaders : []);
+        },
+        onResponseData(running, chunk) {
+          if (!sink.chunk(chunk)) running.pause();
+        },
+        onResponseEnd: () => sink.end(),
+        onResponseError: (_failed, error) => sink.fail(error),
+      });
+      return {
+        resume: () => controller?.resume(),
+        abort(reason) {
+          abortReason = reason;
+          controller?.abort(reason);
+        },
+      };
+    },
+    close: () => dispatcher.close(),
+  };
+}

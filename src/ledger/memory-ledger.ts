@@ -1,0 +1,116 @@
+import { noTokens, totalInputTokens, toUsd, type PicoUsd, type TokenCounts } from '../core/index.ts';
+import type { RequestRecord } from './record.ts';
+
+/** Which records to look at; every member narrows. */
+export interface RecordFilter {
+  /** From this time on, ms since 1970 UTC. */
+  readonly fromMs?: number | undefined;
+  /** Before this time. */
+  readonly toMs?: number | undefined;
+  readonly scope?: string | undefined;
+  readonly model?: string | undefined;
+  readonly tag?: string | undefined;
+}
+
+/** The answer of `GET /api/v1/summary`. */
+export interface Summary {
+  readonly requests: number;
+  /** Billed cost, output included, in pico-dollars as a decimal string. */
+  readonly costPicoUsd: string;
+  readonly costUsd: number;
+  readonly uncachedTokens: number;
+  readonly readTokens: number;
+  readonly write5mTokens: number;
+  readonly write1hTokens: number;
+  readonly outputTokens: number;
+  /** Read tokens over total input tokens; null while there is no input. */
+  readonly hitRatio: number | null;
+  /** What we spent ourselves: pings and warming. */
+  readonly ownCostUsd: number;
+  readonly savedUsd: { readonly noCaching: number; readonly client: number; readonly automatic: number };
+  readonly misses: readonly { readonly reason: string; readonly requests: number; readonly costUsd: number }[];
+}
+
+/** Keeps records. */
+export interface Ledger {
+  add(record: RequestRecord): void;
+  summary(filter?: RecordFilter): Summary;
+  /** Newest first; `before` is the id of a record that all given ones are older than. */
+  list(limit: number, before?: string): readonly RequestRecord[];
+}
+
+/** Records kept in memory; the oldest go first. */
+export const RECORDS_MAX = 50_000;
+
+function matches(record: RequestRecord, filter: RecordFilter): boolean {
+  return (
+    (filter.fromMs === undefined || record.atMs >= filter.fromMs) &&
+    (filter.toMs === undefined || record.atMs < filter.toMs) &&
+    (filter.scope === undefined || record.scope === filter.scope) &&
+    (filter.model === undefined || record.model === filter.model) &&
+    (filter.tag === undefined || record.tags.includes(filter.tag))
+  );
+}
+
+function addTokens(a: TokenCounts, b: TokenCounts): TokenCounts {
+  return {
+    uncachedTokens: a.uncachedTokens + b.uncachedTokens,
+    readTokens: a.readTokens + b.readTokens,
+    write5mTokens: a.write5mTokens + b.write5mTokens,
+    write1hTokens: a.write1hTokens + b.write1hTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+  };
+}
+
+function sumPico(records: readonly RequestRecord[], pick: (record: RequestRecord) => PicoUsd | undefined): PicoUsd {
+  return records.reduce((sum, record) => sum + (pick(record) ?? 0n), 0n);
+}
+
+function summariseMisses(records: readonly RequestRecord[]): Summary['misses'] {
+  const byReason = new Map<string, { requests: number; cost: PicoUsd }>();
+  for (const { miss } of records) {
+    if (!miss) continue;
+    const known = byReason.get(miss.reason) ?? { requests: 0, cost: 0n };
+    byReason.set(miss.reason, { requests: known.requests + 1, cost: known.cost + miss.costPicoUsd });
+  }
+  const rows = [...byReason].map(([reason, { requests, cost }]) => ({ reason, requests, costUsd: toUsd(cost) }));
+  return rows.toSorted((a, b) => b.costUsd - a.costUsd || b.requests - a.requests);
+}
+
+/** Adds records up. Sums of money are integers until they are shown. */
+export function summarise(records: readonly RequestRecord[]): Summary {
+  const tokens = records.reduce((sum, record) => addTokens(sum, record.usage ?? noTokens), noTokens);
+  const cost = sumPico(records, (record) => record.cost?.totalPicoUsd);
+  const totalInput = totalInputTokens(tokens);
+  return {
+    requests: records.length,
+    costPicoUsd: cost.toString(),
+    costUsd: toUsd(cost),
+    ...tokens,
+    hitRatio: totalInput === 0 ? null : tokens.readTokens / totalInput,
+    ownCostUsd: 0,
+    savedUsd: {
+      noCaching: toUsd(sumPico(records, (record) => record.savings?.noCachingPicoUsd)),
+      client: toUsd(sumPico(records, (record) => record.savings?.clientPicoUsd)),
+      automatic: toUsd(sumPico(records, (record) => record.savings?.automaticPicoUsd)),
+    },
+    misses: summariseMisses(records),
+  };
+}
+
+/** A ledger that lives as long as the process: the newest `recordsMax` records. */
+export function createMemoryLedger(recordsMax: number = RECORDS_MAX): Ledger {
+  let records: RequestRecord[] = [];
+  return {
+    add(record) {
+      records.push(record);
+      // Cutting in blocks keeps adding cheap: one copy for every tenth part of the limit.
+      if (records.length > recordsMax * 1.1) records = records.slice(-recordsMax);
+    },
+    summary: (filter = {}) => summarise(records.filter((record) => matches(record, filter))),
+    list(limit, before) {
+      const end = before === undefined ? records.length : records.findIndex((record) => record.id === before);
+      return end < 0 ? [] : records.slice(Math.max(0, end - limit), end).toReversed();
+    },
+  };
+}

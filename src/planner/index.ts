@@ -1,0 +1,2 @@
+/** Where breakpoints go, which TTL they get, and why. Pure. */
+export { planPlacements, type Declined, type Placement, type Plan, type PlanInput } from './place.ts';
