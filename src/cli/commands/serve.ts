@@ -1,0 +1,101 @@
+import { Option, type Command } from 'commander';
+
+import { defaultCacheRules, scaleTtls } from '../../core/index.ts';
+import { startEmulator } from '../../emulator/index.ts';
+import { MODES, type Mode } from '../../engine/index.ts';
+import { startGateway, type RequestLog } from '../../gateway/index.ts';
+import { createLogger, LOG_LEVELS, type LogLevel, type RunningServer } from '../../runtime/index.ts';
+import { catalogueFrom, readConfigFile, type ConfigFile } from '../config.ts';
+import { UsageError } from '../errors.ts';
+import { printLine, untilStopped } from '../io.ts';
+import { listeningLine, listenOptions, parseFactor, parsePort } from '../options.ts';
+
+interface ServeFlags {
+  readonly port: number;
+  readonly host: string;
+  readonly json?: boolean;
+  readonly adminPort: number;
+  readonly upstream: string;
+  readonly mode: Mode;
+  readonly placement: 'respect' | 'override';
+  readonly ttlScale: number;
+  readonly logLevel: LogLevel;
+  readonly config?: string;
+}
+
+/** The word that starts an emulator inside instead of naming an upstream. */
+const EMULATOR = 'emulator';
+
+/** Command line and environment first, then the configuration file, then defaults. */
+function withConfig(flags: ServeFlags, config: ConfigFile, command: Command): ServeFlags {
+  const { models: _models, ...settings } = config;
+  const isGiven = (name: string): boolean => ['cli', 'env'].includes(command.getOptionValueSource(name) ?? '');
+  const fromFile = Object.entries(settings).filter(([name, value]) => value !== undefined && !isGiven(name));
+  return { ...flags, ...Object.fromEntries(fromFile) };
+}
+
+function checkUpstream(upstream: string): string {
+  if (upstream === EMULATOR) return upstream;
+  const isHttp = URL.canParse(upstream) && /^https?:$/.test(new URL(upstream).protocol);
+  if (!isHttp) throw new UsageError(`--upstream must be an http or https URL, or the word ${EMULATOR}; got ${JSON.stringify(upstream)}`);
+  return upstream;
+}
+
+function proxyFromEnvironment(): { httpProxy?: string; httpsProxy?: string; noProxy?: string } | null {
+  const read = (name: string): string | undefined => process.env[name.toLowerCase()] ?? process.env[name];
+  const httpProxy = read('HTTP_PROXY');
+  const httpsProxy = read('HTTPS_PROXY');
+  const noProxy = read('NO_PROXY');
+  if (!httpProxy && !httpsProxy) return null;
+  return { ...(httpProxy ? { httpProxy } : {}), ...(httpsProxy ? { httpsProxy } : {}), ...(noProxy ? { noProxy } : {}) };
+}
+
+function requestLog(level: LogLevel): RequestLog {
+  const logger = createLogger(level);
+  return ({ headers, ...entry }) => {
+    if (logger.isLevelEnabled('debug')) logger.debug({ ...entry, headers }, 'request');
+    else logger.info(entry, 'request');
+  };
+}
+
+async function serve(given: ServeFlags, command: Command): Promise<void> {
+  const config = given.config === undefined ? {} : readConfigFile(given.config);
+  const flags = withConfig(given, config, command);
+  const isJson = flags.json ?? false;
+  const named = checkUpstream(flags.upstream);
+  const rules = scaleTtls(defaultCacheRules, flags.ttlScale);
+  let emulator: RunningServer | null = null;
+  if (named === EMULATOR) emulator = await startEmulator({ port: 0, ttlScale: flags.ttlScale });
+  const gateway = await startGateway({
+    upstreamUrl: emulator?.url ?? named,
+    listen: { host: flags.host, port: flags.port },
+    adminListen: { host: '127.0.0.1', port: flags.adminPort },
+    engine: { mode: flags.mode, placement: flags.placement, rules, catalogue: catalogueFrom(config) },
+    proxy: emulator ? null : proxyFromEnvironment(),
+    log: requestLog(flags.logLevel),
+  }).catch(async (error: unknown) => {
+    await emulator?.close(0);
+    throw error;
+  });
+  if (emulator) printLine(listeningLine('emulator', emulator.url, isJson));
+  printLine(listeningLine('gateway', gateway.data.url, isJson));
+  printLine(listeningLine('admin', gateway.admin.url, isJson));
+  await untilStopped();
+  await gateway.close();
+  await emulator?.close();
+}
+
+/** `serve`: the gateway. */
+export function addServeCommand(program: Command): void {
+  const command = program.command('serve').description('the gateway: set ANTHROPIC_BASE_URL to it and change nothing else');
+  for (const option of listenOptions(8788, 'CACHEWRIGHT_')) command.addOption(option);
+  command
+    .addOption(new Option('--admin-port <number>', 'port of the admin listener, always on loopback').default(8789).env('CACHEWRIGHT_ADMIN_PORT').argParser(parsePort))
+    .addOption(new Option('--upstream <url>', `where requests go; the word ${EMULATOR} starts one inside`).default('https://api.anthropic.com').env('CACHEWRIGHT_UPSTREAM'))
+    .addOption(new Option('--mode <mode>', 'pass on, also say what would be done, or do it').choices([...MODES]).default('optimize').env('CACHEWRIGHT_MODE'))
+    .addOption(new Option('--placement <how>', "keep the client's markers, or replace them").choices(['respect', 'override']).default('respect').env('CACHEWRIGHT_PLACEMENT'))
+    .addOption(new Option('--ttl-scale <factor>', 'divides every TTL of the model, as the emulator started with the same does').default(1).env('CACHEWRIGHT_TTL_SCALE').argParser(parseFactor))
+    .addOption(new Option('--log-level <level>', 'how much is written to stderr').choices([...LOG_LEVELS]).default('info').env('CACHEWRIGHT_LOG_LEVEL'))
+    .addOption(new Option('--config <file>', 'JSON file with any of these options, and models').env('CACHEWRIGHT_CONFIG'))
+    .action((flags: ServeFlags) => serve(flags, command));
+}

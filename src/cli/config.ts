@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs';
+
+import { z } from 'zod';
+
+import { defaultCatalogue, extendCatalogue, picoPerToken, resolveModel, type Catalogue, type ModelOverride } from '../core/index.ts';
+import { MODES, type Mode } from '../engine/index.ts';
+import { LOG_LEVELS, type LogLevel } from '../runtime/index.ts';
+import { UsageError } from './errors.ts';
+
+/** Prices in configuration, in dollars per MTok as the price list gives them. */
+interface PriceConfig {
+  readonly validFrom: string;
+  readonly inputUsdPerMTok: number;
+  readonly outputUsdPerMTok: number;
+  readonly readMultiplier: number;
+  readonly writeMultiplier5m: number;
+  readonly writeMultiplier1h: number;
+}
+
+/** A model to add to the catalogue, or facts of a known one to replace. */
+interface ModelConfig {
+  readonly id: string;
+  readonly aliases?: string[] | undefined;
+  readonly minCacheableTokens?: number | undefined;
+  readonly prices?: PriceConfig[] | undefined;
+}
+
+/** What a configuration file may say. */
+export interface ConfigFile {
+  readonly port?: number | undefined;
+  readonly host?: string | undefined;
+  readonly adminPort?: number | undefined;
+  readonly upstream?: string | undefined;
+  readonly mode?: Mode | undefined;
+  readonly placement?: 'respect' | 'override' | undefined;
+  readonly ttlScale?: number | undefined;
+  readonly logLevel?: LogLevel | undefined;
+  readonly json?: boolean | undefined;
+  readonly models?: ModelConfig[] | undefined;
+}
+
+const usdPerMTok: z.ZodNumber = z.number().nonnegative();
+const port: z.ZodNumber = z.number().int().min(0).max(65_535);
+
+const priceConfig: z.ZodType<PriceConfig> = z.strictObject({
+  validFrom: z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a day, YYYY-MM-DD').default('2024-08-14'),
+  inputUsdPerMTok: usdPerMTok,
+  outputUsdPerMTok: usdPerMTok,
+  readMultiplier: z.number().nonnegative(),
+  writeMultiplier5m: z.number().nonnegative().default(1.25),
+  writeMultiplier1h: z.number().nonnegative().default(2),
+});
+
+const modelConfig: z.ZodType<ModelConfig> = z.strictObject({
+  id: z.string().min(1),
+  aliases: z.array(z.string()).optional(),
+  minCacheableTokens: z.number().int().nonnegative().optional(),
+  prices: z.array(priceConfig).min(1).optional(),
+});
+
+const configFile: z.ZodType<ConfigFile> = z.strictObject({
+  port: port.optional(),
+  host: z.string().optional(),
+  adminPort: port.optional(),
+  upstream: z.string().optional(),
+  mode: z.enum(MODES).optional(),
+  placement: z.enum(['respect', 'override']).optional(),
+  ttlScale: z.number().positive().optional(),
+  logLevel: z.enum(LOG_LEVELS).optional(),
+  json: z.boolean().optional(),
+  models: z.array(modelConfig).optional(),
+});
+
+/** Reads and judges a configuration file. */
+export function readConfigFile(file: string): ConfigFile {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    throw new UsageError(`the configuration file ${file} cannot be read`);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`the configuration file ${file} is no JSON: ${error instanceof Error ? error.message : 'malformed'}`);
+  }
+  const parsed = configFile.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const place = issue?.path.join('.') ?? '';
+  throw new UsageError(`the configuration file ${file}: ${place === '' ? '' : `${place}: `}${issue?.message ?? 'malformed'}`);
+}
+
+function toOverride(model: ModelConfig): ModelOverride {
+  const { id, aliases, minCacheableTokens, prices } = model;
+  const records = prices?.map((price) => ({
+    validFrom: price.validFrom,
+    inputPicoUsd: picoPerToken(price.inputUsdPerMTok),
+    outputPicoUsd: picoPerToken(price.outputUsdPerMTok),
+    readPerMille: Math.round(price.readMultiplier * 1000),
+    write5mPerMille: Math.round(price.writeMultiplier5m * 1000),
+    write1hPerMille: Math.round(price.writeMultiplier1h * 1000),
+    longPrompt: null,
+    fast: null,
+  }));
+  return {
+    id: resolveModel(id).kind === 'exact' ? resolveModel(id).facts.id : id,
+    ...(aliases ? { aliases } : {}),
+    ...(minCacheableTokens === undefined ? {} : { minCacheableTokens }),
+    ...(records ? { prices: records } : {}),
+  };
+}
+
+/** The catalogue with the models of a configuration file. */
+export function catalogueFrom(config: ConfigFile): Catalogue {
+  return extendCatalogue(defaultCatalogue, (config.models ?? []).map(toOverride));
+}
