@@ -40,91 +40,95 @@ export interface BatchService {
 /** RFC 3339 time from ms, without the ambient `Date`. */
 type FormatTime = (timeMs: number) => string;
 
-export function createBatches(service: EmulatorService, formatTime: FormatTime): BatchService {
-  const stored = new Map<string, StoredBatch>();
+class StoredBatches implements BatchService {
+  readonly #stored = new Map<string, StoredBatch>();
+  readonly #service: EmulatorService;
+  readonly #formatTime: FormatTime;
 
-  const describe = (batch: StoredBatch, baseUrl: string): unknown => {
+  constructor(service: EmulatorService, formatTime: FormatTime) {
+    this.#service = service;
+    this.#formatTime = formatTime;
+  }
+
+  create(request: IncomingRequest, nowMs: number, baseUrl: string): Outcome {
+    const problem = batchProblem(request.body);
+    if (problem) return { error: invalidRequest(problem) };
+    const items = isObject(request.body) && Array.isArray(request.body['requests']) ? request.body['requests'] : [];
+    const results = items.map((item) => this.#runItem(request, item));
+    const id = this.#service.createId('msgbatch');
+    const batch = { workspace: request.workspace, createdMs: nowMs, id, results };
+    this.#stored.set(id, batch);
+    const [oldest] = this.#stored.keys();
+    if (this.#stored.size > BATCHES_MAX && oldest !== undefined) this.#stored.delete(oldest);
+    return { body: this.#describe(batch, baseUrl) };
+  }
+
+  list(workspace: string, baseUrl: string): unknown {
+    const own = [...this.#stored.values()].filter((batch) => batch.workspace === workspace).toReversed();
+    const data = own.map((batch) => this.#describe(batch, baseUrl));
+    return { data, has_more: false, first_id: own[0]?.id ?? null, last_id: own.at(-1)?.id ?? null };
+  }
+
+  get(id: string, workspace: string, baseUrl: string): Outcome {
+    const batch = this.#find(id, workspace);
+    return batch ? { body: this.#describe(batch, baseUrl) } : missing(id);
+  }
+
+  results(id: string, workspace: string): { readonly text: string } | { readonly error: ApiError } {
+    const batch = this.#find(id, workspace);
+    if (!batch) return missing(id);
+    return { text: batch.results.map((item) => `${JSON.stringify(item)}\n`).join('') };
+  }
+
+  remove(id: string, workspace: string): Outcome {
+    if (!this.#find(id, workspace)) return missing(id);
+    this.#stored.delete(id);
+    return { body: { id, type: 'message_batch_deleted' } };
+  }
+
+  reset(): void {
+    this.#stored.clear();
+  }
+
+  #describe(batch: StoredBatch, baseUrl: string): unknown {
     const count = (type: string): number => batch.results.filter((item) => item.result.type === type).length;
+    const created = this.#formatTime(batch.createdMs);
     return {
       id: batch.id,
       type: 'message_batch',
       processing_status: 'ended',
-      request_counts: {
-        processing: 0,
-        succeeded: count('succeeded'),
-        errored: count('errored'),
-        canceled: 0,
-        expired: 0,
-      },
-      created_at: formatTime(batch.createdMs),
-      ended_at: formatTime(batch.createdMs),
-      expires_at: formatTime(batch.createdMs + DAY_MS),
+      request_counts: { processing: 0, succeeded: count('succeeded'), errored: count('errored'), canceled: 0, expired: 0 },
+      created_at: created,
+      ended_at: created,
+      expires_at: this.#formatTime(batch.createdMs + DAY_MS),
       archived_at: null,
       cancel_initiated_at: null,
       results_url: `${baseUrl}/v1/messages/batches/${batch.id}/results`,
     };
-  };
+  }
 
-  const find = (id: string, workspace: string): StoredBatch | null => {
-    const batch = stored.get(id);
+  #find(id: string, workspace: string): StoredBatch | null {
+    const batch = this.#stored.get(id);
     return batch?.workspace === workspace ? batch : null;
-  };
+  }
 
-  const missing = (id: string): Outcome & { error: ApiError } => ({
-    error: notFound(`batch ${id.slice(0, 80)} not found`),
-  });
-
-  const runItem = (request: IncomingRequest, item: unknown): BatchResult => {
+  #runItem(request: IncomingRequest, item: unknown): BatchResult {
     const fields = isObject(item) ? item : {};
-    const outcome = service.batchItem({ ...request, body: fields['params'] });
+    const outcome = this.#service.batchItem({ ...request, body: fields['params'] });
     const customId = String(fields['custom_id']);
-    if ('message' in outcome)
-      return { custom_id: customId, result: { type: 'succeeded', message: outcome.message } };
-    return {
-      custom_id: customId,
-      result: { type: 'errored', error: errorBody(outcome.error, service.createId('req')) },
-    };
-  };
+    if ('message' in outcome) return { custom_id: customId, result: { type: 'succeeded', message: outcome.message } };
+    const error = errorBody(outcome.error, this.#service.createId('req'));
+    return { custom_id: customId, result: { type: 'errored', error } };
+  }
+}
 
-  return {
-    create(request, nowMs, baseUrl) {
-      const problem = batchProblem(request.body);
-      if (problem) return { error: invalidRequest(problem) };
-      const items =
-        isObject(request.body) && Array.isArray(request.body['requests']) ? request.body['requests'] : [];
-      const results = items.map((item) => runItem(request, item));
-      const batch = {
-        workspace: request.workspace,
-        createdMs: nowMs,
-        id: service.createId('msgbatch'),
-        results,
-      };
-      stored.set(batch.id, batch);
-      const [oldest] = stored.keys();
-      if (stored.size > BATCHES_MAX && oldest !== undefined) stored.delete(oldest);
-      return { body: describe(batch, baseUrl) };
-    },
-    list(workspace, baseUrl) {
-      const own = [...stored.values()].filter((batch) => batch.workspace === workspace).toReversed();
-      const data = own.map((batch) => describe(batch, baseUrl));
-      return { data, has_more: false, first_id: own[0]?.id ?? null, last_id: own.at(-1)?.id ?? null };
-    },
-    get(id, workspace, baseUrl) {
-      const batch = find(id, workspace);
-      return batch ? { body: describe(batch, baseUrl) } : missing(id);
-    },
-    results(id, workspace) {
-      const batch = find(id, workspace);
-      if (!batch) return missing(id);
-      return { text: batch.results.map((item) => `${JSON.stringify(item)}\n`).join('') };
-    },
-    remove(id, workspace) {
-      if (!find(id, workspace)) return missing(id);
-      stored.delete(id);
-      return { body: { id, type: 'message_batch_deleted' } };
-    },
-    reset: () => stored.clear(),
-  };
+function missing(id: string): { readonly error: ApiError } {
+  return { error: notFound(`batch ${id.slice(0, 80)} not found`) };
+}
+
+/** Batches on a service; `formatTime` writes a time in ms as RFC 3339. */
+export function createBatches(service: EmulatorService, formatTime: FormatTime): BatchService {
+  return new StoredBatches(service, formatTime);
 }
 
 function batchProblem(body: unknown): string | null {

@@ -2,16 +2,17 @@ import {
   cacheStep,
   chainPrefixes,
   emptyCacheState,
-  isObject,
   partitionOf,
   PLATFORMS,
   readPrompt,
+  stringMember,
   sweepExpired,
   toCacheRequest,
   withdraw,
   type Block,
   type Breakpoint,
   type CacheEntry,
+  type CacheOutcome,
   type CacheRules,
   type CacheState,
   type JsonObject,
@@ -19,7 +20,7 @@ import {
   type Prompt,
 } from '../core/index.ts';
 import { sha256Text } from '../runtime/index.ts';
-import { blockCounter, type CountBlock } from './tokenizers.ts';
+import { blockCounter, TOKENIZERS, type CountBlock, type TokenizerName } from './tokenizers.ts';
 
 /** Input counters of one pass of the model over a prompt. */
 export interface InputCounters {
@@ -80,93 +81,113 @@ function isServerToolResult(block: JsonObject): boolean {
 
 /** The body with part of the answer appended, as the service reads it again after a server tool. */
 function withAnswer(body: JsonObject, answer: readonly JsonObject[]): JsonObject {
-  const messages = Array.isArray(body['messages']) ? body['messages'] : [];
+  const messages: readonly unknown[] = Array.isArray(body['messages']) ? body['messages'] : [];
   return { ...body, messages: [...messages, { role: 'assistant', content: answer }] };
 }
 
-export function createCacheServer(countBlock: CountBlock, rules: CacheRules): CacheServer {
-  let state: CacheState = emptyCacheState;
-  let billedSinceSweep = 0;
+/** The state, moved by `cacheStep` alone. */
+class ModelledCache implements CacheServer {
+  #state: CacheState = emptyCacheState;
+  #billedSinceSweep = 0;
+  readonly #countBlock: CountBlock;
+  readonly #countsOverhead: boolean;
+  readonly #rules: CacheRules;
 
-  const read = (body: JsonObject): Prompt => readPrompt(body, { open: rules.open });
+  constructor(tokenizer: TokenizerName, rules: CacheRules) {
+    this.#countBlock = TOKENIZERS[tokenizer];
+    // Words are what a test can count by looking: nothing is added to them.
+    this.#countsOverhead = tokenizer !== 'words';
+    this.#rules = rules;
+  }
 
-  const chain = (prompt: Prompt, request: BillableRequest): PrefixChain => {
+  bill(request: BillableRequest): Billed {
+    const prompt = this.#read(request.body);
+    const chain = this.#chain(prompt, request);
+    if (request.isEvicted) this.#evict(chain);
+    this.#billedSinceSweep += 1;
+    if (this.#billedSinceSweep % SWEEP_EVERY === 0) {
+      this.#state = sweepExpired(this.#state, request.startMs, this.#rules);
+    }
+    const first = this.#step(prompt, chain, prompt.breakpoints, request);
+    const later = this.#stepAfterServerTools(prompt, request);
+    const outcomes = [first, ...later];
+    return { passes: outcomes, prompt, chain, written: outcomes.flatMap((outcome) => outcome.written) };
+  }
+
+  count(body: JsonObject): number {
+    const prompt = this.#read(body);
+    const countOne = blockCounter(this.#countBlock, prompt.model.facts);
+    const { systemTokens, messagesTokens } = prompt.overhead;
+    const overhead = this.#countsOverhead ? systemTokens + messagesTokens : 0;
+    return prompt.blocks.reduce((sum: number, block: Block) => sum + countOne(block), overhead);
+  }
+
+  withdraw(written: readonly CacheEntry[]): void {
+    this.#state = withdraw(this.#state, written);
+  }
+
+  entries(nowMs: number): readonly ShownEntry[] {
+    this.#state = sweepExpired(this.#state, nowMs, this.#rules);
+    const all = [...this.#state.entries.entries()].flatMap(([, entries]) => entries);
+    return all.map((entry) => showEntry(entry, this.#rules));
+  }
+
+  reset(): void {
+    this.#state = emptyCacheState;
+  }
+
+  #read(body: JsonObject): Prompt {
+    return readPrompt(body, { open: this.#rules.open });
+  }
+
+  #chain(prompt: Prompt, request: BillableRequest): PrefixChain {
     const { body, workspace, isBatch, betas } = request;
-    const inferenceGeo = typeof body['inference_geo'] === 'string' ? body['inference_geo'] : null;
-    const facts = {
-      organization: '',
-      workspace,
-      modelId: prompt.model.facts.id,
-      isBatch,
-      inferenceGeo,
-      betas,
-    };
+    const inferenceGeo = stringMember(body, 'inference_geo');
+    const facts = { organization: '', workspace, modelId: prompt.model.facts.id, isBatch, inferenceGeo, betas };
     return chainPrefixes(prompt, {
-      partition: partitionOf(facts, PLATFORMS['claude-api'], rules.open),
+      partition: partitionOf(facts, PLATFORMS['claude-api'], this.#rules.open),
       hash: sha256Text,
-      countTokens: blockCounter(countBlock, prompt.model.facts),
+      countTokens: blockCounter(this.#countBlock, prompt.model.facts),
+      countsOverhead: this.#countsOverhead,
     });
-  };
+  }
 
-  const evict = (prefixes: PrefixChain): void => {
-    const known = new Set(prefixes.prefixIds);
-    const doomed = [...state.entries.entries()].filter(([prefixId]) => known.has(prefixId));
-    for (const [, entries] of doomed) state = withdraw(state, entries);
-  };
+  /** Loses every entry on a prompt's path, as the service may under load. */
+  #evict(chain: PrefixChain): void {
+    for (const prefixId of chain.prefixIds) {
+      const entries = this.#state.entries.get(prefixId);
+      if (entries) this.#state = withdraw(this.#state, entries);
+    }
+  }
 
-  const onePass = (
+  #step(
     prompt: Prompt,
-    prefixes: PrefixChain,
+    chain: PrefixChain,
     breakpoints: readonly Breakpoint[],
-    request: BillableRequest,
-  ) => {
-    const cacheRequest = toCacheRequest(prompt, prefixes, breakpoints);
-    const [outcome, next] = cacheStep(state, cacheRequest, request, rules);
-    state = next;
+    at: { readonly startMs: number; readonly readyMs: number },
+  ): CacheOutcome {
+    const [outcome, next] = cacheStep(this.#state, toCacheRequest(prompt, chain, breakpoints), at, this.#rules);
+    this.#state = next;
     return outcome;
-  };
+  }
 
-  return {
-    bill(request) {
-      const prompt = read(request.body);
-      const prefixes = chain(prompt, request);
-      if (request.isEvicted) evict(prefixes);
-      billedSinceSweep += 1;
-      if (billedSinceSweep % SWEEP_EVERY === 0) state = sweepExpired(state, request.startMs, rules);
-      const first = onePass(prompt, prefixes, prompt.breakpoints, request);
-      const passes: InputCounters[] = [first];
-      const written = [...first.written];
-      const results = request.answer.flatMap((block, index) => (isServerToolResult(block) ? [index] : []));
-      const serverBlocks: number[] = [];
-      for (const index of results) {
-        const longer = read(withAnswer(request.body, request.answer.slice(0, index + 1)));
-        const longerPrefixes = chain(longer, request);
-        serverBlocks.push(longer.blocks.length - 1);
-        const breakpoints = withServerBreakpoints(prompt.breakpoints, serverBlocks, rules);
-        const pass = onePass(longer, longerPrefixes, breakpoints, { ...request, startMs: request.readyMs });
-        passes.push(pass);
-        written.push(...pass.written);
-      }
-      return { passes, prompt, chain: prefixes, written };
-    },
-    count(body) {
-      const prompt = read(body);
-      const countOne = blockCounter(countBlock, prompt.model.facts);
-      return prompt.blocks.reduce((sum: number, block: Block) => sum + countOne(block), 0);
-    },
-    withdraw(written) {
-      state = withdraw(state, written);
-    },
-    entries(nowMs) {
-      state = sweepExpired(state, nowMs, rules);
-      return [...state.entries.entries()].flatMap(([, entries]) =>
-        entries.map((entry) => showEntry(entry, rules)),
-      );
-    },
-    reset() {
-      state = emptyCacheState;
-    },
-  };
+  /** After each server-tool result the model reads the prompt again, longer by what it has answered so far. */
+  #stepAfterServerTools(prompt: Prompt, request: BillableRequest): readonly CacheOutcome[] {
+    const serverBlocks: number[] = [];
+    return request.answer.flatMap((block, index) => {
+      if (!isServerToolResult(block)) return [];
+      const longer = this.#read(withAnswer(request.body, request.answer.slice(0, index + 1)));
+      serverBlocks.push(longer.blocks.length - 1);
+      const breakpoints = withServerBreakpoints(prompt.breakpoints, serverBlocks, this.#rules);
+      const at = { startMs: request.readyMs, readyMs: request.readyMs };
+      return [this.#step(longer, this.#chain(longer, request), breakpoints, at)];
+    });
+  }
+}
+
+/** An empty cache with a way of counting and rules. */
+export function createCacheServer(tokenizer: TokenizerName, rules: CacheRules): CacheServer {
+  return new ModelledCache(tokenizer, rules);
 }
 
 /** The client's breakpoints with the service's own 5m ones; none unless the request has any (spec 2.5). */
@@ -204,9 +225,4 @@ export function sumPasses(passes: readonly InputCounters[]): InputCounters {
     write1hTokens: sum((pass) => pass.write1hTokens),
     uncachedTokens: sum((pass) => pass.uncachedTokens),
   };
-}
-
-/** A JSON object or an empty one. */
-export function asObject(value: unknown): JsonObject {
-  return isObject(value) ? value : {};
 }

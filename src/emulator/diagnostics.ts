@@ -1,6 +1,7 @@
 import {
   chainPrefixes,
   isObject,
+  stringMember,
   type Block,
   type JsonObject,
   type Level,
@@ -45,7 +46,7 @@ function fingerprintOf(request: DiagnosedRequest): Fingerprint {
   return {
     workspace: request.workspace,
     atMs: request.atMs,
-    modelKey: `${prompt.model.facts.id}/${String(body['speed'] ?? 'standard')}`,
+    modelKey: `${prompt.model.facts.id}/${stringMember(body, 'speed') ?? 'standard'}`,
     settings: JSON.stringify(prompt.mixes),
     prefixes: chainPrefixes(bare, { partition: '', hash: sha256Text, countTokens: request.countTokens }),
     levels: prompt.blocks.map((block) => block.level),

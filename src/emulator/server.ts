@@ -161,7 +161,14 @@ async function handleBatches(context: Context, exchange: Exchange, parts: readon
   );
 }
 
-async function handleControl(context: Context, exchange: Exchange, action: string): Promise<void> {
+function handleModels(_context: Context, exchange: Exchange, [id]: readonly string[]): void {
+  if (id === undefined) return sendJson(exchange, 200, listModels());
+  const found = findModel(decodeURIComponent(id));
+  if (found) sendJson(exchange, 200, found);
+  else sendError(exchange, notFound(`model: ${id.slice(0, 80)}`));
+}
+
+async function handleControl(context: Context, exchange: Exchange, [action]: readonly string[]): Promise<void> {
   const refusal = refuseForeign(exchange.request.headers, [context.host]);
   if (refusal) return sendError(exchange, { status: 403, type: 'permission_error', message: refusal });
   if (action === 'entries') {
@@ -192,26 +199,26 @@ function advanceClock(context: Context, exchange: Exchange, body: unknown): void
   sendJson(exchange, 200, { nowMs });
 }
 
+/** What each path does; the first pattern that fits wins, its groups are passed on. */
+const ROUTES: readonly (readonly [method: string, path: RegExp, run: Handler])[] = [
+  ['POST', /^\/v1\/messages$/, handleMessages],
+  ['POST', /^\/v1\/messages\/count_tokens$/, handleCountTokens],
+  ['*', /^\/v1\/messages\/batches(?:\/([^/]+)(?:\/(results|cancel))?)?$/, handleBatches],
+  ['GET', /^\/v1\/models(?:\/([^/]+))?$/, handleModels],
+  ['*', /^\/_emulator\/(clock|reset|entries|script)$/, handleControl],
+  // Clients ask these before they send anything.
+  ['*', /^\/(?:api\/hello)?$/, (_context, exchange) => sendJson(exchange, 200, { emulator: 'cachewright' })],
+];
+
+type Handler = (context: Context, exchange: Exchange, parts: readonly string[]) => void | Promise<void>;
+
 async function route(context: Context, exchange: Exchange): Promise<void> {
   const { method = 'GET', url = '/' } = exchange.request;
   const path = url.split('?')[0] ?? '/';
-  const control = /^\/_emulator\/(clock|reset|entries|script)$/.exec(path);
-  const batch = /^\/v1\/messages\/batches(?:\/([^/]+)(?:\/(results|cancel))?)?$/.exec(path);
-  const model = /^\/v1\/models\/([^/]+)$/.exec(path);
-  if (control?.[1]) return handleControl(context, exchange, control[1]);
-  if (method === 'POST' && path === '/v1/messages') return handleMessages(context, exchange);
-  if (method === 'POST' && path === '/v1/messages/count_tokens') return handleCountTokens(context, exchange);
-  if (batch)
-    return handleBatches(
-      context,
-      exchange,
-      [batch[1], batch[2]].filter((part) => part !== undefined),
-    );
-  if (path === '/v1/models') return sendJson(exchange, 200, listModels());
-  const found = model?.[1] ? findModel(decodeURIComponent(model[1])) : null;
-  if (found) return sendJson(exchange, 200, found);
-  if (method === 'HEAD' || path === '/' || path === '/api/hello')
-    return sendJson(exchange, 200, { emulator: 'cachewright' });
+  for (const [wanted, pattern, run] of ROUTES) {
+    const match = wanted === '*' || wanted === method ? pattern.exec(path) : null;
+    if (match) return run(context, exchange, match.slice(1).filter((part) => part !== undefined));
+  }
   sendError(exchange, notFound(`${method} ${path} is not served by the emulator`));
 }
 

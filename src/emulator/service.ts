@@ -3,6 +3,7 @@ import {
   isObject,
   resolveModel,
   scaleTtls,
+  type CacheEntry,
   type CacheRules,
   type JsonObject,
 } from '../core/index.ts';
@@ -11,10 +12,10 @@ import type { WireMessage } from '../wire/index.ts';
 import { composeAnswer, composeMessage, type WireUsageAnswer } from './answer.ts';
 import { createCacheServer, type CacheServer, type ShownEntry } from './cache-server.ts';
 import type { EmulatorClock } from './clock.ts';
-import { createDiagnostics } from './diagnostics.ts';
+import { createDiagnostics, type DiagnosticsService } from './diagnostics.ts';
 import type { ApiError } from './errors.ts';
-import { createScriptQueue, scriptedError, type ScriptEntry } from './script.ts';
-import { blockCounter, TOKENIZERS, type TokenizerName } from './tokenizers.ts';
+import { createScriptQueue, scriptedError, type ScriptEntry, type ScriptQueue } from './script.ts';
+import { blockCounter, TOKENIZERS, type CountBlock, type TokenizerName } from './tokenizers.ts';
 import { validateBody } from './validate.ts';
 
 /** What decides how the emulator answers; times in ms. */
@@ -63,84 +64,98 @@ export interface EmulatorService {
   reset(): void;
 }
 
-export function createService(options: ServiceOptions, clock: EmulatorClock): EmulatorService {
-  const rules: CacheRules = { ...scaleTtls(defaultCacheRules, options.ttlScale), slackMs: options.slackMs };
-  const countBlock = TOKENIZERS[options.tokenizer];
-  const cache: CacheServer = createCacheServer(countBlock, rules);
-  const diagnostics = createDiagnostics(rules.open.fingerprintLifetimeMs);
-  const script = createScriptQueue();
-  const random: Random = seededRandom(options.seed);
+class ModelledService implements EmulatorService {
+  readonly #options: ServiceOptions;
+  readonly #clock: EmulatorClock;
+  readonly #countBlock: CountBlock;
+  readonly #cache: CacheServer;
+  readonly #diagnostics: DiagnosticsService;
+  readonly #script: ScriptQueue = createScriptQueue();
+  readonly #random: Random;
 
-  /** Bills a valid request and puts its answer together; the model's state moves here and nowhere else. */
-  const answer = (
-    request: IncomingRequest,
-    body: JsonObject,
-    entry: ScriptEntry | null,
-    isBatch: boolean,
-  ) => {
+  constructor(options: ServiceOptions, clock: EmulatorClock) {
+    const rules: CacheRules = { ...scaleTtls(defaultCacheRules, options.ttlScale), slackMs: options.slackMs };
+    this.#options = options;
+    this.#clock = clock;
+    this.#countBlock = TOKENIZERS[options.tokenizer];
+    this.#cache = createCacheServer(options.tokenizer, rules);
+    this.#diagnostics = createDiagnostics(rules.open.fingerprintLifetimeMs);
+    this.#random = seededRandom(options.seed);
+  }
+
+  messages(request: IncomingRequest): MessagesResult {
+    const error = validateBody(request.body, 'messages');
+    if (error || !isObject(request.body)) return { error: error ?? internalError };
+    const entry = this.#script.take();
+    const failure = entry ? scriptedError(entry) : null;
+    if (failure) return { error: failure };
+    const { message, startUsage, readyMs, written } = this.#answer(request, request.body, entry, false);
+    const isStream = request.body['stream'] === true;
+    const abandon = (): void => this.#cache.withdraw(written);
+    return { answer: { message, startUsage, isStream, beginMs: readyMs, script: entry ?? {}, abandon } };
+  }
+
+  countTokens(body: unknown): { readonly tokens: number } | { readonly error: ApiError } {
+    const error = validateBody(body, 'count_tokens');
+    if (error || !isObject(body)) return { error: error ?? internalError };
+    return { tokens: this.#cache.count(body) };
+  }
+
+  batchItem(request: IncomingRequest): { readonly message: WireMessage } | { readonly error: ApiError } {
+    const error = validateBody(request.body, 'batch');
+    if (error || !isObject(request.body)) return { error: error ?? internalError };
+    return { message: this.#answer(request, request.body, null, true).message };
+  }
+
+  appendScript(value: unknown): string | null {
+    return this.#script.append(value);
+  }
+
+  entries(): { readonly nowMs: number; readonly entries: readonly ShownEntry[] } {
+    const nowMs = this.#clock.nowMs();
+    return { nowMs, entries: this.#cache.entries(nowMs) };
+  }
+
+  createId(prefix: string): string {
+    return createId(prefix, this.#random);
+  }
+
+  reset(): void {
+    this.#cache.reset();
+    this.#script.clear();
+    this.#diagnostics.reset();
+  }
+
+  /** Bills a valid request and puts its answer together; the cache moves here and nowhere else. */
+  #answer(request: IncomingRequest, body: JsonObject, entry: ScriptEntry | null, isBatch: boolean): Answered {
     const { facts } = resolveModel(String(body['model']));
-    const composed = composeAnswer(entry, body, random);
-    const startMs = clock.nowMs();
+    const answer = composeAnswer(entry, body, this.#random);
+    const startMs = this.#clock.nowMs();
     // A stall before the first byte of a JSON answer is a response that begins later.
     const stallMs = body['stream'] === true ? 0 : (entry?.stallMs ?? 0);
-    const readyMs = startMs + (isBatch ? 0 : (request.beginAfterMs ?? options.ttftMs) + stallMs);
-    const billed = cache.bill({
-      body,
-      workspace: request.workspace,
-      isBatch,
-      betas: request.betas,
-      startMs,
-      readyMs,
-      answer: composed.content,
-      isEvicted: entry?.usage === 'as-if-evicted',
-    });
-    const id = createId('msg', random);
-    const diagnosis = diagnostics.diagnose({
-      messageId: id,
-      body,
-      prompt: billed.prompt,
-      workspace: request.workspace,
-      atMs: startMs,
-      countTokens: blockCounter(countBlock, facts),
-    });
-    const parts = { answer: composed, body, model: facts, countBlock, isBatch, passes: billed.passes };
-    return { ...composeMessage({ ...parts, id, diagnostics: diagnosis }), readyMs, written: billed.written };
-  };
+    const readyMs = startMs + (isBatch ? 0 : (request.beginAfterMs ?? this.#options.ttftMs) + stallMs);
+    const { workspace, betas } = request;
+    const isEvicted = entry?.usage === 'as-if-evicted';
+    const billable = { body, workspace, isBatch, betas, startMs, readyMs, answer: answer.content, isEvicted };
+    const { prompt, passes, written } = this.#cache.bill(billable);
+    const id = this.createId('msg');
+    const countTokens = blockCounter(this.#countBlock, facts);
+    const diagnostics = this.#diagnostics.diagnose({ messageId: id, body, prompt, workspace, atMs: startMs, countTokens });
+    const parts = { answer, body, model: facts, countBlock: this.#countBlock, isBatch, passes, id, diagnostics };
+    return { ...composeMessage(parts), readyMs, written };
+  }
+}
 
-  return {
-    messages(request) {
-      const error = validateBody(request.body, 'messages');
-      if (error || !isObject(request.body)) return { error: error ?? internalError };
-      const entry = script.take();
-      const failure = entry ? scriptedError(entry) : null;
-      if (failure) return { error: failure };
-      const { message, startUsage, readyMs, written } = answer(request, request.body, entry, false);
-      const isStream = request.body['stream'] === true;
-      const abandon = (): void => cache.withdraw(written);
-      return { answer: { message, startUsage, isStream, beginMs: readyMs, script: entry ?? {}, abandon } };
-    },
-    countTokens(body) {
-      const error = validateBody(body, 'count_tokens');
-      if (error || !isObject(body)) return { error: error ?? internalError };
-      return { tokens: cache.count(body) };
-    },
-    batchItem(request) {
-      const error = validateBody(request.body, 'batch');
-      if (error || !isObject(request.body)) return { error: error ?? internalError };
-      return { message: answer(request, request.body, null, true).message };
-    },
-    appendScript: (value) => script.append(value),
-    entries() {
-      const nowMs = clock.nowMs();
-      return { nowMs, entries: cache.entries(nowMs) };
-    },
-    createId: (prefix) => createId(prefix, random),
-    reset() {
-      cache.reset();
-      script.clear();
-      diagnostics.reset();
-    },
-  };
+/** An emulator at a clock, its cache empty. */
+export function createService(options: ServiceOptions, clock: EmulatorClock): EmulatorService {
+  return new ModelledService(options, clock);
+}
+
+interface Answered {
+  readonly message: WireMessage;
+  readonly startUsage: WireUsageAnswer;
+  readonly readyMs: number;
+  readonly written: readonly CacheEntry[];
 }
 
 const internalError: ApiError = {

@@ -13,12 +13,12 @@ import {
   type PricingContext,
   type TokenCounts,
 } from '../core/index.ts';
-import type { Miss, MissReason, Prediction, Savings } from '../ledger/index.ts';
+import type { Miss, MissReason, Prediction, RequestRecord, Savings } from '../ledger/index.ts';
 import type { BilledUsage } from '../wire/index.ts';
 import type { Forecast } from './cache-model.ts';
 
 /** What decides the price, from the answer's own usage. */
-export function pricingOf(usage: BilledUsage, atMs: number): PricingContext {
+function pricingOf(usage: BilledUsage, atMs: number): PricingContext {
   return {
     atMs,
     isBatch: usage.serviceTier === 'batch',
@@ -30,7 +30,7 @@ export function pricingOf(usage: BilledUsage, atMs: number): PricingContext {
 }
 
 /** The bill of an answer. Where it lists iterations they are what is paid for, each at its model (spec 5.3). */
-export function costOf(usage: BilledUsage, model: ModelFacts, pricing: PricingContext, catalogue: Catalogue): CostParts {
+function costOf(usage: BilledUsage, model: ModelFacts, pricing: PricingContext, catalogue: Catalogue): CostParts {
   const searches = usage.serverToolUse.webSearchRequests;
   if (usage.iterations === null || usage.iterations.length === 0) return billTokens(model, usage, pricing, searches);
   const parts = usage.iterations.map((iteration) => {
@@ -58,7 +58,7 @@ export function scaleOutcome(outcome: CacheOutcome, billed: TokenCounts): TokenC
 }
 
 /** The prediction for the request as sent, in billed tokens. */
-export function predictionOf(forecast: Forecast, billed: TokenCounts): Prediction {
+function predictionOf(forecast: Forecast, billed: TokenCounts): Prediction {
   const { readTokens, write5mTokens, write1hTokens, uncachedTokens } = scaleOutcome(forecast.sent, billed);
   return { readTokens, write5mTokens, write1hTokens, uncachedTokens };
 }
@@ -68,7 +68,7 @@ export function predictionOf(forecast: Forecast, billed: TokenCounts): Predictio
  * prices both what was sent and the counterfactual, so that errors of estimation cancel out and
  * a request that we did not change saves exactly nothing.
  */
-export function savingsOf(
+function savingsOf(
   forecast: Forecast,
   billed: TokenCounts,
   cost: CostParts,
@@ -92,7 +92,7 @@ function missReason(forecast: Forecast, billed: TokenCounts, minimum: number): M
 }
 
 /** Why nothing was read, and what reading the prompt would have spared; null when something was. */
-export function missOf(
+function missOf(
   forecast: Forecast,
   billed: TokenCounts,
   model: ModelFacts,
@@ -103,4 +103,29 @@ export function missOf(
   const paid = billTokens(model, { ...billed, outputTokens: 0 }, pricing).totalPicoUsd;
   const asRead = billTokens(model, { ...noTokens, readTokens: tokens }, pricing).totalPicoUsd;
   return { reason: missReason(forecast, billed, model.minCacheableTokens), tokens, costPicoUsd: paid - asRead };
+}
+
+/** The part of a record that is about money; all null without a bill, and no model's part without a forecast. */
+export type Account = Pick<RequestRecord, 'usage' | 'cost' | 'prediction' | 'savings' | 'miss'>;
+
+/** Prices what was billed and holds it against the model. */
+export function accountFor(
+  usage: BilledUsage | null,
+  modelId: string,
+  forecast: Forecast | null,
+  atMs: number,
+  catalogue: Catalogue,
+): Account {
+  if (!usage) return { usage: null, cost: null, prediction: null, savings: null, miss: null };
+  const model = resolveModel(modelId, catalogue).facts;
+  const pricing = pricingOf(usage, atMs);
+  const cost = costOf(usage, model, pricing, catalogue);
+  if (!forecast) return { usage, cost, prediction: null, savings: null, miss: null };
+  return {
+    usage,
+    cost,
+    prediction: predictionOf(forecast, usage),
+    savings: savingsOf(forecast, usage, cost, model, pricing),
+    miss: missOf(forecast, usage, model, pricing),
+  };
 }

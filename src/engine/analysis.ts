@@ -50,7 +50,7 @@ function estimatePrompt(prompt: Prompt, calibration: Calibration): Estimates {
   const { facts } = prompt.model;
   const tokens: number[] = [];
   const cumulativeHigh: number[] = [];
-  let raw = 0;
+  let raw = prompt.overhead.systemTokens + prompt.overhead.messagesTokens;
   let high = 0;
   for (const block of prompt.blocks) {
     const plain: TokenEstimate = estimateBlock(block.value, facts.tokenizer);
@@ -79,6 +79,7 @@ function chainOf(prompt: Prompt, body: JsonObject, scope: string, request: Incom
     hash: sha256Text,
     countTokens: (block) => sizes.get(block) ?? 0,
     platform,
+    countsOverhead: true,
   });
 }
 

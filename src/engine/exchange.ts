@@ -1,9 +1,9 @@
 import { gunzipSync } from 'node:zlib';
 
-import { observe, resolveModel, totalInputTokens, type Calibration } from '../core/index.ts';
-import type { Miss, PlanSummary, Prediction, RequestRecord, Savings } from '../ledger/index.ts';
-import { spliceMarkers, type UsageReading } from '../wire/index.ts';
-import { costOf, missOf, predictionOf, pricingOf, savingsOf } from './account.ts';
+import { observe, stringMember, totalInputTokens, type Calibration } from '../core/index.ts';
+import type { PlanSummary } from '../ledger/index.ts';
+import { NOTHING_READ, spliceMarkers, type UsageReading } from '../wire/index.ts';
+import { accountFor } from './account.ts';
 import { analyse, type Analysis } from './analysis.ts';
 import type { CacheModel, Forecast } from './cache-model.ts';
 import { createRecordId, type EngineOptions, type Mode } from './options.ts';
@@ -63,7 +63,7 @@ interface Prepared {
   readonly isApplied: boolean;
 }
 
-/** Step 1: what is this request, what would caching do for it, and which bytes go out? Fails open. */
+/** Reads, plans and marks; whatever of it fails, the original bytes go out. */
 function prepare(context: EngineContext, request: IncomingMessageRequest, scope: string, mode: Mode, atMs: number): Prepared {
   const untouched = { bytes: request.body, analysis: null, forecast: null, isApplied: false };
   if (mode === 'off') return { ...untouched, skipReason: 'mode_off' };
@@ -90,11 +90,14 @@ function isKnownRefusal(context: EngineContext, scope: string, analysis: Analysi
   return context.refusedPlans.has(scope, prompt.model.facts.id, plan, addedTypes(analysis));
 }
 
-function planSummary({ analysis, isApplied }: Prepared): PlanSummary | null {
+function summarisePlan({ analysis, isApplied }: Prepared): PlanSummary | null {
   if (!analysis) return null;
   const added = analysis.plan.added.map(({ place, path, ttl, reason }) => ({ place, path: path.join('.'), ttl, reason }));
   return { added, declined: analysis.plan.declined, isApplied };
 }
+
+/** Characters of a model id that are kept. */
+const MODEL_LENGTH_MAX = 200;
 
 /** Longest error answer that is unpacked to see what it is about. */
 const ERROR_BYTES_MAX = 1024 * 1024;
@@ -108,35 +111,7 @@ function decodeError(body: Uint8Array, encoding: string): string {
   }
 }
 
-interface Money {
-  readonly usage: RequestRecord['usage'];
-  readonly cost: RequestRecord['cost'];
-  readonly prediction: Prediction | null;
-  readonly savings: Savings | null;
-  readonly miss: Miss | null;
-}
-
-/** Step 4: price what was billed and hold it against the model. */
-function account(context: EngineContext, prepared: Prepared, reading: UsageReading, atMs: number): Money {
-  const { usage } = reading;
-  if (!usage) return { usage: null, cost: null, prediction: null, savings: null, miss: null };
-  const { options } = context;
-  const modelId = prepared.analysis ? String(prepared.analysis.body['model']) : (reading.model ?? '');
-  const model = resolveModel(modelId, options.catalogue).facts;
-  const pricing = pricingOf(usage, atMs);
-  const cost = costOf(usage, model, pricing, options.catalogue);
-  const { forecast } = prepared;
-  if (!forecast) return { usage, cost, prediction: null, savings: null, miss: null };
-  return {
-    usage,
-    cost,
-    prediction: predictionOf(forecast, usage),
-    savings: savingsOf(forecast, usage, cost, model, pricing),
-    miss: missOf(forecast, usage, model, pricing),
-  };
-}
-
-/** Step 5: let the estimator learn from the bill. */
+/** Step 6: let the estimator learn from the bill. */
 function learn(context: EngineContext, prepared: Prepared, reading: UsageReading): void {
   const { analysis } = prepared;
   if (!analysis || !reading.usage || !reading.complete) return;
@@ -147,115 +122,138 @@ function learn(context: EngineContext, prepared: Prepared, reading: UsageReading
   });
 }
 
-const NOTHING: UsageReading = {
-  messageId: null,
-  model: null,
-  stopReason: null,
-  usage: null,
-  diagnostics: null,
-  error: null,
-  started: false,
-  complete: false,
-  skippedEvents: 0,
-};
+/** One request's way through the engine, from its bytes to its record. The methods stand in the order of the way. */
+class OpenExchange implements Exchange {
+  readonly id: string;
+  readonly #context: EngineContext;
+  readonly #request: IncomingMessageRequest;
+  readonly #atMs: number;
+  readonly #scope: string;
+  readonly #mode: Mode;
+  #prepared: Prepared;
+  #response: ResponseFacts | null = null;
+  #tap: ResponseTap | null = null;
+  #firstByteMs: number | null = null;
+  #isResent = false;
+  #isOver = false;
+
+  /** Step 1: whose request is it, what would caching do for it, and which bytes go out? */
+  constructor(context: EngineContext, request: IncomingMessageRequest) {
+    const { options } = context;
+    this.#context = context;
+    this.#request = request;
+    this.#atMs = options.clock.nowMs();
+    this.id = createRecordId(options.random);
+    this.#scope = scopeOf(request.headers, options.secret);
+    this.#mode = modeOf(request.headers, options.mode);
+    this.#prepared = prepare(context, request, this.#scope, this.#mode, this.#atMs);
+  }
+
+  get bytes(): Buffer {
+    return this.#prepared.bytes;
+  }
+
+  /** Step 2: the response begins; from now on what the request wrote can be read (spec 4.4). */
+  responseStart(response: ResponseFacts): 'pass' | 'hold' {
+    this.#response = response;
+    const { analysis, isApplied } = this.#prepared;
+    const hasOurs = isApplied && (analysis?.plan.added.length ?? 0) > 0;
+    if (response.status === 400 && hasOurs) return 'hold';
+    this.#beginResponse(response);
+    if (response.status < 400) this.#prepared.forecast?.begin(this.#context.options.clock.nowMs());
+    return 'pass';
+  }
+
+  /** Step 2a, only after a 400: if it is about our markers, forget the plan and go back to the original. */
+  judgeHeld(body: Uint8Array): 'pass' | 'resend' {
+    const { analysis } = this.#prepared;
+    const response = this.#response;
+    const isAboutMarkers = decodeError(body, response?.contentEncoding ?? '').includes('cache_control');
+    if (analysis && isAboutMarkers) {
+      this.#giveUpPlan(analysis);
+      return 'resend';
+    }
+    if (response) this.#beginResponse(response);
+    return 'pass';
+  }
+
+  /** Step 3: the answer's bytes pass; usage is read beside them. */
+  data(chunk: Uint8Array): void {
+    this.#tap?.push(chunk);
+  }
+
+  complete(): void {
+    this.#finish(null);
+  }
+
+  fail(reason: string): void {
+    this.#finish(reason);
+  }
+
+  #beginResponse(response: ResponseFacts): void {
+    this.#firstByteMs = this.#context.options.clock.nowMs();
+    this.#tap = createResponseTap(response.contentType, response.contentEncoding);
+  }
+
+  #giveUpPlan(analysis: Analysis): void {
+    const { counters, refusedPlans, cacheModel, options } = this.#context;
+    counters.refusedPlans += 1;
+    refusedPlans.add(this.#scope, analysis.prompt.model.facts.id, analysis.plan, addedTypes(analysis));
+    this.#prepared.forecast?.cancel();
+    const forecast = cacheModel.forecast(analysis, analysis.clientPrompt.breakpoints, options.clock.nowMs());
+    this.#prepared = { ...this.#prepared, bytes: this.#request.body, forecast, isApplied: false };
+    this.#isResent = true;
+    this.#response = null;
+  }
+
+  /** Step 4: the answer is over, whole or not: take its usage, once. */
+  #finish(error: string | null): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (!this.#response || this.#response.status >= 400) this.#prepared.forecast?.cancel();
+    const settle = (reading: UsageReading): void => {
+      try {
+        this.#record(reading, error);
+        learn(this.#context, this.#prepared, reading);
+      } catch {
+        this.#context.counters.failedAccounts += 1;
+      }
+    };
+    if (this.#tap) this.#tap.finish(settle);
+    else settle(NOTHING_READ);
+  }
+
+  /** Step 5: one record, whatever happened: what was billed, what the model says to it, what was saved. */
+  #record(reading: UsageReading, error: string | null): void {
+    const { options } = this.#context;
+    const { analysis, forecast, skipReason } = this.#prepared;
+    const atMs = this.#atMs;
+    const model = analysis ? (stringMember(analysis.body, 'model') ?? '') : (reading.model ?? '');
+    options.ledger.add({
+      id: this.id,
+      atMs,
+      scope: this.#scope,
+      tags: tagsOf(this.#request.headers),
+      path: this.#request.path,
+      model: model.slice(0, MODEL_LENGTH_MAX),
+      modelNote: analysis?.prompt.model.note ?? null,
+      mode: this.#mode,
+      status: this.#response?.status ?? 0,
+      messageId: reading.messageId,
+      stopReason: reading.stopReason,
+      ...accountFor(reading.usage, model, forecast, atMs, options.catalogue),
+      plan: summarisePlan(this.#prepared),
+      skipReason,
+      isResent: this.#isResent,
+      isPartial: reading.started && !reading.complete,
+      error: error ?? reading.error?.type ?? null,
+      firstByteMs: this.#firstByteMs === null ? null : this.#firstByteMs - atMs,
+      totalMs: options.clock.nowMs() - atMs,
+    });
+  }
+}
 
 /** Opens one request's way through the engine; see `Exchange` for how to drive it. */
 export function openExchange(context: EngineContext, request: IncomingMessageRequest): Exchange {
-  const { options, counters } = context;
-  const atMs = options.clock.nowMs();
-  const id = createRecordId(options.random);
-  const scope = scopeOf(request.headers, options.secret);
-  const mode = modeOf(request.headers, options.mode);
-  let prepared = prepare(context, request, scope, mode, atMs);
-  let facts: ResponseFacts | null = null;
-  let tap: ResponseTap | null = null;
-  let firstByteMs: number | null = null;
-  let isResent = false;
-  let isOver = false;
-
-  /** Step 2: the service refused our markers: forget the plan, go back to the original. */
-  const giveUpPlan = (analysis: Analysis): void => {
-    counters.refusedPlans += 1;
-    context.refusedPlans.add(scope, analysis.prompt.model.facts.id, analysis.plan, addedTypes(analysis));
-    prepared.forecast?.cancel();
-    const forecast = context.cacheModel.forecast(analysis, analysis.clientPrompt.breakpoints, options.clock.nowMs());
-    prepared = { ...prepared, bytes: request.body, forecast, isApplied: false };
-    isResent = true;
-    facts = null;
-  };
-
-  /** Step 6: one record, whatever happened. */
-  const record = (reading: UsageReading, error: string | null): void => {
-    const { analysis, skipReason } = prepared;
-    const endMs = options.clock.nowMs();
-    const model = analysis ? String(analysis.body['model']) : (reading.model ?? '');
-    options.ledger.add({
-      id,
-      atMs,
-      scope,
-      tags: tagsOf(request.headers),
-      path: request.path,
-      model,
-      modelNote: analysis?.prompt.model.note ?? null,
-      mode,
-      status: facts?.status ?? 0,
-      messageId: reading.messageId,
-      stopReason: reading.stopReason,
-      ...account(context, prepared, reading, atMs),
-      plan: planSummary(prepared),
-      skipReason,
-      isResent,
-      isPartial: reading.started && !reading.complete,
-      error: error ?? reading.error?.type ?? null,
-      firstByteMs: firstByteMs === null ? null : firstByteMs - atMs,
-      totalMs: endMs - atMs,
-    });
-    learn(context, prepared, reading);
-  };
-
-  const finish = (error: string | null): void => {
-    if (isOver) return;
-    isOver = true;
-    if (!facts || facts.status >= 400) prepared.forecast?.cancel();
-    const settle = (reading: UsageReading): void => {
-      try {
-        record(reading, error);
-      } catch {
-        counters.failedAccounts += 1;
-      }
-    };
-    if (tap) tap.finish(settle);
-    else settle(NOTHING);
-  };
-
-  return {
-    id,
-    get bytes() {
-      return prepared.bytes;
-    },
-    // Step 3: the response begins; from now on what the request wrote can be read (spec 4.4).
-    responseStart(response) {
-      facts = response;
-      const isOurs = prepared.isApplied && (prepared.analysis?.plan.added.length ?? 0) > 0;
-      if (response.status === 400 && isOurs) return 'hold';
-      firstByteMs = options.clock.nowMs();
-      if (response.status < 400) prepared.forecast?.begin(firstByteMs);
-      tap = createResponseTap(response.contentType, response.contentEncoding);
-      return 'pass';
-    },
-    judgeHeld(body) {
-      const { analysis } = prepared;
-      const isAboutMarkers = decodeError(body, facts?.contentEncoding ?? '').includes('cache_control');
-      if (!analysis || !isAboutMarkers) {
-        firstByteMs = options.clock.nowMs();
-        tap = createResponseTap(facts?.contentType ?? '', facts?.contentEncoding ?? '');
-        return 'pass';
-      }
-      giveUpPlan(analysis);
-      return 'resend';
-    },
-    data: (chunk) => tap?.push(chunk),
-    complete: () => finish(null),
-    fail: (reason) => finish(reason),
-  };
+  return new OpenExchange(context, request);
 }

@@ -35,80 +35,100 @@ function describeFailure(error: Error): string {
   return error.message === '' ? (code ?? error.name) : error.message;
 }
 
-/**
- * Sends one request and passes the answer's bytes back as they come: back-pressure kept, the upstream cancelled
- * when the client leaves, a broken answer broken off for the client too.
- */
-export function relay(options: RelayOptions): void {
-  const { response, exchange, upstream } = options;
-  let call: UpstreamCall | null = null;
-  let held: { readonly head: readonly [number, string, string[]]; chunks: Buffer[]; size: number } | null = null;
+/** An answer kept back until the engine has judged it. */
+interface HeldAnswer {
+  readonly head: readonly [status: number, statusText: string, headers: string[]];
+  readonly chunks: Buffer[];
+  size: number;
+}
 
-  const writeHead = (status: number, statusText: string, headers: string[]): void => {
+/** Passes one answer's bytes to the client as they come. */
+class Relay implements UpstreamSink {
+  readonly #options: RelayOptions;
+  #call: UpstreamCall | null = null;
+  #held: HeldAnswer | null = null;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    const { response, exchange } = options;
+    response.on('drain', () => this.#call?.resume());
+    response.once('close', () => {
+      if (response.writableFinished) return;
+      exchange?.fail('client_left');
+      // Otherwise tokens would be paid for nobody.
+      this.#call?.abort(new Error('the client left'));
+    });
+  }
+
+  send(): void {
+    this.#call = this.#options.upstream.send(this.#options.buildRequest(), this);
+  }
+
+  head(status: number, statusText: string, rawHeaders: readonly (Buffer | string)[]): void {
+    const headers = returnedHeaders(rawHeaders);
+    const contentType = headerValue(headers, 'content-type');
+    const contentEncoding = headerValue(headers, 'content-encoding');
+    const verdict = this.#options.exchange?.responseStart({ status, contentType, contentEncoding }) ?? 'pass';
+    if (verdict === 'hold') this.#held = { head: [status, statusText, headers], chunks: [], size: 0 };
+    else this.#writeHead(status, statusText, headers);
+  }
+
+  chunk(bytes: Buffer): boolean {
+    const held = this.#held;
+    if (!held) {
+      this.#options.exchange?.data(bytes);
+      return this.#options.response.write(bytes);
+    }
+    held.chunks.push(bytes);
+    held.size += bytes.length;
+    if (held.size > HELD_BYTES_MAX) {
+      this.#options.exchange?.judgeHeld(new Uint8Array());
+      this.#release(held);
+    }
+    return true;
+  }
+
+  end(): void {
+    const { exchange, response } = this.#options;
+    const held = this.#held;
+    if (held && exchange?.judgeHeld(Buffer.concat(held.chunks)) === 'resend') {
+      this.#held = null;
+      this.send();
+      return;
+    }
+    if (held) this.#release(held);
+    response.end();
+    exchange?.complete();
+  }
+
+  fail(error: Error): void {
+    const { exchange, response, upstream } = this.#options;
+    this.#held = null;
+    exchange?.fail(describeFailure(error));
+    // A broken answer must break for the client too: an orderly end would pass for a whole one.
+    if (response.headersSent) response.destroy();
+    else if (!response.destroyed) {
+      sendGatewayError(response, 502, 'api_error', `cannot reach ${upstream.url}: ${describeFailure(error)}`);
+    }
+  }
+
+  #release({ head, chunks }: HeldAnswer): void {
+    this.#held = null;
+    this.#writeHead(...head);
+    for (const bytes of chunks) this.chunk(bytes);
+  }
+
+  #writeHead(status: number, statusText: string, headers: string[]): void {
+    const { exchange, response } = this.#options;
     if (exchange) headers.push('x-cachewright-id', exchange.id);
     response.writeHead(status, statusText, headers);
-  };
+  }
+}
 
-  const release = (): void => {
-    if (!held) return;
-    const { head, chunks } = held;
-    held = null;
-    writeHead(...head);
-    for (const chunk of chunks) {
-      exchange?.data(chunk);
-      response.write(chunk);
-    }
-  };
-
-  const sink: UpstreamSink = {
-    head(status, statusText, rawHeaders) {
-      const headers = returnedHeaders(rawHeaders);
-      const facts = {
-        status,
-        contentType: headerValue(headers, 'content-type'),
-        contentEncoding: headerValue(headers, 'content-encoding'),
-      };
-      if (exchange?.responseStart(facts) === 'hold') held = { head: [status, statusText, headers], chunks: [], size: 0 };
-      else writeHead(status, statusText, headers);
-    },
-    chunk(bytes) {
-      if (held) {
-        held.chunks.push(bytes);
-        held.size += bytes.length;
-        if (held.size > HELD_BYTES_MAX) {
-          exchange?.judgeHeld(new Uint8Array());
-          release();
-        }
-        return true;
-      }
-      exchange?.data(bytes);
-      return response.write(bytes);
-    },
-    end() {
-      if (held && exchange?.judgeHeld(Buffer.concat(held.chunks)) === 'resend') {
-        held = null;
-        call = upstream.send(options.buildRequest(), sink);
-        return;
-      }
-      release();
-      response.end();
-      exchange?.complete();
-    },
-    fail(error) {
-      held = null;
-      exchange?.fail(describeFailure(error));
-      if (response.headersSent) response.destroy();
-      else if (!response.destroyed) {
-        sendGatewayError(response, 502, 'api_error', `cannot reach ${upstream.url}: ${describeFailure(error)}`);
-      }
-    },
-  };
-
-  response.on('drain', () => call?.resume());
-  response.once('close', () => {
-    if (response.writableFinished) return;
-    exchange?.fail('client_left');
-    call?.abort(new Error('the client left'));
-  });
-  call = upstream.send(options.buildRequest(), sink);
+/**
+ * Sends one request and passes the answer's bytes back: back-pressure kept, the upstream cancelled when the
+ * client leaves, a broken answer broken off for the client too.
+ */
+export function relay(options: RelayOptions): void {
+  new Relay(options).send();
 }

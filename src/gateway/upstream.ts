@@ -73,7 +73,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       const outgoing: Dispatcher.DispatchOptions = {
         origin: target.origin,
         path: prefix + request.path,
-        method: request.method as Dispatcher.HttpMethod,
+        method: request.method,
         headers: request.headers,
         body: request.body,
       };

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { isRecord } from './is-record.ts';
+import { isObject } from '../core/index.ts';
 import { parseBody } from './parse-body.ts';
 import { scanBody, type BodyMap } from './scan-body.ts';
 import { removeMarkers, spliceMarkers, type Placement } from './splice.ts';
@@ -18,7 +18,7 @@ function readBodies(file: string): Buffer[] {
     .split('\n');
   const requests = lines.filter(Boolean).map((line): unknown => JSON.parse(line));
   const bodies = requests.flatMap((request) =>
-    isRecord(request) && isRecord(request['body']) ? [request['body']] : [],
+    isObject(request) && isObject(request['body']) ? [request['body']] : [],
   );
   return bodies.flatMap((body) => [
     Buffer.from(JSON.stringify(body)),

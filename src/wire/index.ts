@@ -26,14 +26,13 @@ export {
   type WireBlock,
   type WireMessage,
 } from './sse-write.ts';
-export type { UsageReading, UsageTap } from './usage-tap.ts';
+export { NOTHING_READ, type UsageReading, type UsageTap } from './usage-tap.ts';
 export {
   mergeUsage,
   readUsage,
   type BilledIteration,
   type BilledUsage,
   type ServerToolRequests,
-  type TokenCounters,
   type WireCacheCreation,
   type WireIteration,
   type WireServerToolUse,

@@ -1,5 +1,5 @@
 import { createByteStore } from './byte-store.ts';
-import { isRecord } from './is-record.ts';
+import { isObject } from '../core/index.ts';
 import { decodeUtf8 } from './json-bytes.ts';
 import {
   NOTHING_READ,
@@ -55,7 +55,7 @@ export function createJsonUsageTap({ bodyBytesMax = BODY_BYTES_MAX }: JsonTapLim
 
 function readBody(bytes: Uint8Array): UsageReading {
   const body = parseJson(decodeUtf8(bytes));
-  if (!isRecord(body)) return NOTHING_READ;
+  if (!isObject(body)) return NOTHING_READ;
   if (body['type'] === 'message') return { ...withMessage(NOTHING_READ, body), complete: true };
-  return isRecord(body['error']) ? withError(NOTHING_READ, body) : NOTHING_READ;
+  return isObject(body['error']) ? withError(NOTHING_READ, body) : NOTHING_READ;
 }

@@ -1,5 +1,5 @@
 import { KEY_ORDER } from '../core/prompt/canonical.ts';
-import { isRecord } from './is-record.ts';
+import { isObject } from '../core/index.ts';
 import {
   JSON_DEPTH_MAX,
   JsonSyntaxError,
@@ -43,7 +43,7 @@ export function parseBody(bytes: Uint8Array): ParsedBody {
   try {
     const text = decodeUtf8(bytes);
     const value: unknown = JSON.parse(text);
-    if (!isRecord(value)) return { ok: false, reason: 'the root is not an object' };
+    if (!isObject(value)) return { ok: false, reason: 'the root is not an object' };
     const needsReader = hasBackslashKey(value, JSON_DEPTH_MAX) || INTEGER_LIKE_KEY.test(text);
     return { ok: true, value: needsReader ? readInOrder(bytes) : value };
   } catch (error) {
@@ -65,8 +65,8 @@ function explainFailure(bytes: Uint8Array, error: unknown): ParsedBody {
 /**
  * Whether some key holds a backslash; throws below `levels` levels.
  *
- * V8 12.8 and later may read a key written with an escape as another key with a backslash that it saw in an earlier document
- * (https://github.com/nodejs/node/issues/63785). A key without a backslash is never a product of that.
+ * JSON.parse of Node 24 and later may take a key written with an escape for another key, one with a backslash, that it saw in
+ * an earlier document (https://github.com/nodejs/node/issues/63785). A key without a backslash never comes of that.
  */
 function hasBackslashKey(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
@@ -143,5 +143,5 @@ function setNote(object: object, keys: readonly string[]): void {
 /** Looked for in the finished value: of a repeated key only the last value counts, and notes in others do not. */
 function hasNote(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(hasNote);
-  return isRecord(value) && (Object.hasOwn(value, KEY_ORDER) || Object.values(value).some(hasNote));
+  return isObject(value) && (Object.hasOwn(value, KEY_ORDER) || Object.values(value).some(hasNote));
 }

@@ -1,5 +1,5 @@
 import { createByteStore, type ByteStore } from './byte-store.ts';
-import { isRecord } from './is-record.ts';
+import { isObject } from '../core/index.ts';
 import { decodeUtf8 } from './json-bytes.ts';
 import {
   NOTHING_READ,
@@ -155,7 +155,7 @@ function readEvent(reading: UsageReading, name: string | null, data: string): Us
   switch (name) {
     case 'message_start': {
       const event = parseJson(data);
-      return isRecord(event) ? withMessage(reading, event['message']) : reading;
+      return isObject(event) ? withMessage(reading, event['message']) : reading;
     }
     case 'message_delta':
       return withDelta(reading, parseJson(data));

@@ -1,4 +1,4 @@
-import { isRecord } from './is-record.ts';
+import { isObject } from '../core/index.ts';
 import type { WireUsage } from './usage.ts';
 
 /** A content block of a response; what else it holds depends on its type. */
@@ -154,7 +154,7 @@ function splitThinking(block: WireBlock): BlockPieces {
 
 function splitToolUse(block: WireBlock): BlockPieces {
   const { input } = block;
-  const isEmpty = !isRecord(input) || Object.keys(input).length === 0;
+  const isEmpty = !isObject(input) || Object.keys(input).length === 0;
   // The API sends one empty piece first; for an empty input it is the only one.
   const pieces = ['', ...(isEmpty ? [] : (JSON.stringify(input).match(JSON_PIECE) ?? []))];
   return {

@@ -1,4 +1,4 @@
-import { isRecord } from './is-record.ts';
+import { isObject } from '../core/index.ts';
 import { mergeUsage, readUsage, type BilledUsage } from './usage.ts';
 
 /** Reads usage from a response while its bytes pass by. It keeps no reference to a chunk it does not need. */
@@ -44,7 +44,7 @@ export const NOTHING_READ: UsageReading = {
 
 /** Takes in a message object: the body of a JSON response, or the `message` of `message_start`. */
 export function withMessage(reading: UsageReading, message: unknown): UsageReading {
-  if (!isRecord(message)) return reading;
+  if (!isObject(message)) return reading;
   return {
     ...reading,
     messageId: textOf(message['id']),
@@ -58,8 +58,8 @@ export function withMessage(reading: UsageReading, message: unknown): UsageReadi
 
 /** Takes in a `message_delta` event (spec 5.4). */
 export function withDelta(reading: UsageReading, event: unknown): UsageReading {
-  if (!isRecord(event)) return reading;
-  const delta = isRecord(event['delta']) ? event['delta'] : {};
+  if (!isObject(event)) return reading;
+  const delta = isObject(event['delta']) ? event['delta'] : {};
   return {
     ...reading,
     stopReason: textOf(delta['stop_reason']) ?? reading.stopReason,
@@ -69,7 +69,7 @@ export function withDelta(reading: UsageReading, event: unknown): UsageReading {
 
 /** Takes in an error body, `{"type":"error","error":{"type","message"}}`; whatever else came as an error is still one. */
 export function withError(reading: UsageReading, body: unknown): UsageReading {
-  const error = isRecord(body) && isRecord(body['error']) ? body['error'] : {};
+  const error = isObject(body) && isObject(body['error']) ? body['error'] : {};
   const type = textOf(error['type']) ?? 'unknown_error';
   return { ...reading, error: { type, message: textOf(error['message']) ?? '' } };
 }

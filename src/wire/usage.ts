@@ -1,4 +1,4 @@
-import { isRecord } from './is-record.ts';
+import { isObject, noTokens, type TokenCounts } from '../core/index.ts';
 
 /** `usage.cache_creation`: written tokens by TTL (spec 5.2). */
 export interface WireCacheCreation {
@@ -39,17 +39,8 @@ export interface WireUsage {
   readonly iterations?: readonly WireIteration[] | null;
 }
 
-/** The five counters that are billed apart, always whole numbers from 0. */
-export interface TokenCounters {
-  readonly uncachedTokens: number;
-  readonly readTokens: number;
-  readonly write5mTokens: number;
-  readonly write1hTokens: number;
-  readonly outputTokens: number;
-}
-
 /** One billed step of a request; `type` is `message`, `compaction`, `advisor_message` or `fallback_message` today. */
-export interface BilledIteration extends TokenCounters {
+export interface BilledIteration extends TokenCounts {
   readonly type: string;
   readonly model: string | null;
 }
@@ -62,7 +53,7 @@ export interface ServerToolRequests {
 }
 
 /** What a request was billed for. */
-export interface BilledUsage extends TokenCounters {
+export interface BilledUsage extends TokenCounts {
   readonly serviceTier: string | null;
   readonly speed: string | null;
   readonly inferenceGeo: string | null;
@@ -72,11 +63,7 @@ export interface BilledUsage extends TokenCounters {
 }
 
 const NO_USAGE: BilledUsage = {
-  uncachedTokens: 0,
-  readTokens: 0,
-  write5mTokens: 0,
-  write1hTokens: 0,
-  outputTokens: 0,
+  ...noTokens,
   serviceTier: null,
   speed: null,
   inferenceGeo: null,
@@ -93,7 +80,7 @@ const NO_USAGE: BilledUsage = {
  * readUsage({ input_tokens: 3, cache_read_input_tokens: 900, output_tokens: 5 })?.readTokens; // 900
  */
 export function readUsage(value: unknown): BilledUsage | null {
-  return isRecord(value) ? overwriteUsage(NO_USAGE, value) : null;
+  return isObject(value) ? overwriteUsage(NO_USAGE, value) : null;
 }
 
 /**
@@ -102,7 +89,7 @@ export function readUsage(value: unknown): BilledUsage | null {
  * known to be 1h stays so, the rest is 5m, for what a stream adds comes from the 5m breakpoints of server tools (spec 2.5).
  */
 export function mergeUsage(known: BilledUsage | null, delta: unknown): BilledUsage | null {
-  return isRecord(delta) ? overwriteUsage(known ?? NO_USAGE, delta) : known;
+  return isObject(delta) ? overwriteUsage(known ?? NO_USAGE, delta) : known;
 }
 
 function overwriteUsage(known: BilledUsage, wire: Record<string, unknown>): BilledUsage {
@@ -116,7 +103,7 @@ function overwriteUsage(known: BilledUsage, wire: Record<string, unknown>): Bill
   };
 }
 
-function readCounters(known: TokenCounters, wire: Record<string, unknown>): TokenCounters {
+function readCounters(known: TokenCounts, wire: Record<string, unknown>): TokenCounts {
   return {
     uncachedTokens: readCount(wire['input_tokens']) ?? known.uncachedTokens,
     readTokens: readCount(wire['cache_read_input_tokens']) ?? known.readTokens,
@@ -125,12 +112,12 @@ function readCounters(known: TokenCounters, wire: Record<string, unknown>): Toke
   };
 }
 
-type Writes = Pick<TokenCounters, 'write5mTokens' | 'write1hTokens'>;
+type Writes = Pick<TokenCounts, 'write5mTokens' | 'write1hTokens'>;
 
 function readWrites(known: Writes, wire: Record<string, unknown>): Writes {
   const total = readCount(wire['cache_creation_input_tokens']);
   const split = wire['cache_creation'];
-  if (isRecord(split)) {
+  if (isObject(split)) {
     const write5mTokens = readCount(split['ephemeral_5m_input_tokens']) ?? 0;
     const write1hTokens = readCount(split['ephemeral_1h_input_tokens']) ?? 0;
     return { write5mTokens: Math.max(write5mTokens, (total ?? 0) - write1hTokens), write1hTokens };
@@ -141,7 +128,7 @@ function readWrites(known: Writes, wire: Record<string, unknown>): Writes {
 }
 
 function readServerToolUse(value: unknown): ServerToolRequests | null {
-  if (!isRecord(value)) return null;
+  if (!isObject(value)) return null;
   return {
     webSearchRequests: readCount(value['web_search_requests']) ?? 0,
     webFetchRequests: readCount(value['web_fetch_requests']) ?? 0,
@@ -152,7 +139,7 @@ function readServerToolUse(value: unknown): ServerToolRequests | null {
 function readIterations(value: unknown): readonly BilledIteration[] | null {
   if (!Array.isArray(value)) return null;
   const entries: readonly unknown[] = value;
-  return entries.filter(isRecord).map((entry) => ({
+  return entries.filter(isObject).map((entry) => ({
     type: readText(entry['type']) ?? 'message',
     model: readText(entry['model']),
     ...readCounters(NO_USAGE, entry),

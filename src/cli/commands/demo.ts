@@ -1,4 +1,3 @@
-import Table from 'cli-table3';
 import { Option, type Command } from 'commander';
 import picocolors from 'picocolors';
 
@@ -10,6 +9,7 @@ import { ListenError, type RunningServer } from '../../runtime/index.ts';
 import { DEMO_MODEL, runTraffic } from '../demo/traffic.ts';
 import { printJson, printLine, untilStopped } from '../io.ts';
 import { listeningLine, parsePort } from '../options.ts';
+import { renderTable } from '../table.ts';
 
 interface DemoFlags {
   readonly once?: boolean;
@@ -52,20 +52,17 @@ function printReport(summary: Summary, requests: number): void {
   const paid = BigInt(summary.costPicoUsd);
   const uncached = costWithoutCaching(summary);
   const share = uncached === 0n ? 0 : Number((paid * 1000n) / uncached) / 10;
-  const table = new Table({ head: ['', 'input tokens', 'share'], style: { head: ['cyan'] }, colAligns: ['left', 'right', 'right'] });
-  const total = totalInputTokens(summary);
-  const rows: [string, number][] = [
+  const total = Math.max(1, totalInputTokens(summary));
+  const kinds: [string, number][] = [
     ['read from cache', summary.readTokens],
     ['written, 5m', summary.write5mTokens],
     ['written, 1h', summary.write1hTokens],
     ['uncached', summary.uncachedTokens],
   ];
-  for (const [name, tokens] of rows) {
-    table.push([name, tokens.toLocaleString('en-US'), `${((100 * tokens) / Math.max(1, total)).toFixed(1)} %`]);
-  }
+  const rows = kinds.map(([name, tokens]) => [name, tokens.toLocaleString('en-US'), `${((100 * tokens) / total).toFixed(1)} %`]);
   printLine();
   printLine(picocolors.bold(`${requests} requests of a support assistant on ${DEMO_MODEL}; its client sets no markers.`));
-  printLine(table.toString());
+  printLine(renderTable(['input', 'tokens', 'share'], rows, ['left', 'right', 'right']));
   printLine(`paid        ${formatUsd(paid)}   (output included)`);
   printLine(`uncached    ${formatUsd(uncached)}   the same requests without caching`);
   printLine(picocolors.green(`saved       ${formatUsd(uncached - paid)}   the bill is ${share.toFixed(1)} % of what it was`));

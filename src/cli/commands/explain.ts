@@ -57,30 +57,49 @@ function load(file: string): Analysis {
   return analysis;
 }
 
-function spanOf(analysis: Analysis, path: BlockPath | null): { start: number; end: number } | null {
+/** A block's bytes without its markers, which no prefix contains, and where each of them stands in the body. */
+interface BareBlock {
+  readonly path: BlockPath;
+  readonly end: number;
+  readonly offsets: readonly number[];
+}
+
+function bareBlock(side: Analysis, path: BlockPath | null): BareBlock | null {
   const key = path?.join('.');
-  return analysis.map.sites.find((site) => site.path.join('.') === key)?.span ?? null;
+  const site = side.map.sites.find((candidate) => candidate.path.join('.') === key);
+  if (!site || !path) return null;
+  const holes = [...site.markers, ...site.nestedMarkers].map((marker) => marker.removal);
+  const offsets: number[] = [];
+  for (let at = site.span.start; at < site.span.end; at += 1) {
+    const hole = holes.find((span) => at >= span.start && at < span.end);
+    if (hole) at = hole.end - 1;
+    else offsets.push(at);
+  }
+  return { path, end: site.span.end, offsets };
 }
 
-/** The differing block of one side, narrowed to where its bytes leave the other side's. */
-function differenceIn(side: Analysis, path: BlockPath | null, offset: number): Difference | null {
-  const span = spanOf(side, path);
-  if (!span || !path) return null;
-  const at = Math.min(span.start + offset, span.end);
-  const from = Math.max(span.start, at - EXCERPT_BYTES / 2);
-  const excerpt = side.bytes.subarray(from, Math.min(span.end, from + EXCERPT_BYTES)).toString('utf8');
-  return { path: path.join('.'), startByte: at, endByte: span.end, excerpt };
-}
-
-function firstDifferingByte(a: Analysis, b: Analysis, divergence: Divergence): number {
-  const spanA = spanOf(a, divergence.earlierPath);
-  const spanB = spanOf(b, divergence.laterPath);
-  if (!spanA || !spanB) return 0;
-  const length = Math.min(spanA.end - spanA.start, spanB.end - spanB.start);
-  for (let offset = 0; offset < length; offset += 1) {
-    if (a.bytes[spanA.start + offset] !== b.bytes[spanB.start + offset]) return offset;
+function firstDifference(a: Analysis, blockA: BareBlock, b: Analysis, blockB: BareBlock): number {
+  const length = Math.min(blockA.offsets.length, blockB.offsets.length);
+  for (let index = 0; index < length; index += 1) {
+    if (a.bytes[blockA.offsets[index] ?? 0] !== b.bytes[blockB.offsets[index] ?? 0]) return index;
   }
   return length;
+}
+
+function describeDifference(side: Analysis, block: BareBlock, index: number): Difference {
+  const startByte = block.offsets[index] ?? block.end;
+  const from = block.offsets[Math.max(0, index - EXCERPT_BYTES / 2)] ?? startByte;
+  const excerpt = side.bytes.subarray(from, Math.min(block.end, from + EXCERPT_BYTES)).toString('utf8');
+  return { path: block.path.join('.'), startByte, endByte: block.end, excerpt };
+}
+
+/** The first bytes at which the two blocks differ where the prompts part, on each side. */
+function compareBytes(a: Analysis, b: Analysis, divergence: Divergence | null): [Difference | null, Difference | null] {
+  const blockA = bareBlock(a, divergence?.earlierPath ?? null);
+  const blockB = bareBlock(b, divergence?.laterPath ?? null);
+  if (!blockA || !blockB) return [null, null];
+  const index = firstDifference(a, blockA, b, blockB);
+  return [describeDifference(a, blockA, index), describeDifference(b, blockB, index)];
 }
 
 function explain(a: Analysis, b: Analysis): Explanation {
@@ -89,7 +108,7 @@ function explain(a: Analysis, b: Analysis): Explanation {
   const [, state] = cacheStep(emptyCacheState, toCacheRequest(a.prompt, a.chain, pick(a)), { startMs: 0, readyMs: 0 });
   const [outcome] = cacheStep(state, toCacheRequest(b.prompt, b.chain, pick(b)), { startMs: 1, readyMs: 1 });
   const divergence = findDivergence(a.prompt, a.chain, b.prompt, b.chain);
-  const offset = divergence ? firstDifferingByte(a, b, divergence) : 0;
+  const [first, second] = compareBytes(a, b, divergence);
   const lastOfA = pick(a).at(-1);
   const writtenByA = lastOfA ? (a.chain.cumulativeTokens[lastOfA.blockIndex] ?? 0) : 0;
   const lostTokens = Math.max(0, Math.min(writtenByA, outcome.totalTokens) - outcome.readTokens);
@@ -102,8 +121,8 @@ function explain(a: Analysis, b: Analysis): Explanation {
     readTokens: outcome.readTokens,
     totalTokens: outcome.totalTokens,
     divergence,
-    first: divergence && differenceIn(a, divergence.earlierPath, offset),
-    second: divergence && differenceIn(b, divergence.laterPath, offset),
+    first,
+    second,
     lostTokens,
     lostPicoUsd: asWritten - asRead,
     outcome,

@@ -1,4 +1,3 @@
-import Table from 'cli-table3';
 import { Option, type Command } from 'commander';
 import picocolors from 'picocolors';
 
@@ -18,6 +17,7 @@ import { systemClock } from '../../runtime/index.ts';
 import { spliceMarkers } from '../../wire/index.ts';
 import { UsageError } from '../errors.ts';
 import { printJson, printLine, readRequestFile } from '../io.ts';
+import { renderTable } from '../table.ts';
 
 interface PlanFlags {
   readonly apply?: boolean;
@@ -84,13 +84,13 @@ function printPlan(analysis: Analysis): void {
   if (prompt.model.note !== null) printLine(picocolors.yellow(prompt.model.note));
   printLine(`${picocolors.bold(prompt.model.facts.id)}, about ${total.toLocaleString('en-US')} tokens, minimum ${prompt.model.facts.minCacheableTokens}`);
   if (prompt.markerProblem) printLine(picocolors.red(`the API would refuse the markers: ${prompt.markerProblem.message}`));
-  const table = new Table({ head: ['breakpoint', 'TTL', 'prefix', 'by', 'why'], style: { head: ['cyan'] } });
-  for (const { blockIndex, ttl } of plan.breakpoints) {
+  const rows = plan.breakpoints.map(({ blockIndex, ttl }) => {
     const own = plan.added.find((placement) => placement.blockIndex === blockIndex);
     const prefix = `~${(chain.cumulativeTokens[blockIndex] ?? 0).toLocaleString('en-US')}`;
-    table.push([prompt.blocks[blockIndex]?.path.join('.') ?? '', ttl, prefix, own ? 'cachewright' : 'client', own?.reason ?? 'set by the client']);
-  }
-  printLine(plan.breakpoints.length > 0 ? table.toString() : 'no breakpoint');
+    const path = prompt.blocks[blockIndex]?.path.join('.') ?? '';
+    return [path, ttl, prefix, own ? 'cachewright' : 'client', own?.reason ?? 'set by the client'];
+  });
+  printLine(rows.length > 0 ? renderTable(['breakpoint', 'TTL', 'prefix', 'by', 'why'], rows) : 'no breakpoint');
   for (const { place, reason } of plan.declined) printLine(picocolors.dim(`not at ${place}: ${reason}`));
   printLine(`input cost: ${formatUsd(costs.firstPicoUsd)} first, ${formatUsd(costs.nextPicoUsd)} again within the TTL, ${formatUsd(costs.uncachedPicoUsd)} uncached (estimated)`);
 }

@@ -1,5 +1,6 @@
 export { KEY_ORDER, canonicalJson, hasKeyOrder } from './canonical.ts';
 export { readMarkers, type BodyMarkers, type MarkerProblem } from './markers.ts';
+export type { PromptOverhead } from './overhead.ts';
 export {
   chainPrefixes,
   readPrompt,

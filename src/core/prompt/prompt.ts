@@ -13,6 +13,7 @@ import {
   type BodyMarkers,
   type MarkerProblem,
 } from './markers.ts';
+import { readOverhead, type PromptOverhead } from './overhead.ts';
 import {
   innerBlocks,
   pathText,
@@ -46,6 +47,8 @@ export interface Prompt {
   readonly model: ResolvedModel;
   readonly blocks: readonly Block[];
   readonly mixes: SettingMixes;
+  /** Tokens that are in no block; callers of `chainPrefixes` say whether they count. */
+  readonly overhead: PromptOverhead;
   /** The client's own breakpoints, in block order; empty when its markers are refused. */
   readonly breakpoints: readonly Breakpoint[];
   /** Markers that count toward the limit of four, the top-level one always among them (spec 1.6). */
@@ -153,6 +156,7 @@ export function readPrompt(body: JsonObject, options: Partial<PromptOptions> = {
     model,
     blocks: rendered.map((raw) => toBlock(raw, sourceOrder)),
     mixes: readSettingMixes(body, model.facts, rendered, open),
+    overhead: readOverhead(body, model.facts, rendered, open),
     breakpoints: isRefused ? [] : placeMarkers(markers, rendered),
     markerCount: isRefused ? 0 : markers.explicit.length + (markers.automatic ? 1 : 0),
     markerProblem: isRefused ? markers.problem : null,
@@ -170,13 +174,15 @@ export interface ChainOptions {
   /** Tokens of one block; whole, not negative. */
   readonly countTokens: (block: Block) => number;
   readonly platform?: PlatformRules;
+  /** Counts what the service adds for tools at the levels where it is rendered. @default false */
+  readonly countsOverhead?: boolean;
 }
 
 const LEVELS: readonly Level[] = ['tools', 'system', 'messages'];
 
 /** Chained prefix hashes, cumulative tokens and lookback positions of a prompt (spec 1.2, 2.2, 13). */
 export function chainPrefixes(prompt: Prompt, options: ChainOptions): PrefixChain {
-  const { hash, platform = PLATFORMS['claude-api'] } = options;
+  const { hash, platform = PLATFORMS['claude-api'], countsOverhead = false } = options;
   const prefixIds: string[] = [];
   const cumulativeTokens: number[] = [];
   const positions: number[] = [];
@@ -185,9 +191,9 @@ export function chainPrefixes(prompt: Prompt, options: ChainOptions): PrefixChai
   let level = 0;
   for (const [index, block] of prompt.blocks.entries()) {
     for (; LEVELS[level] !== block.level; level += 1) {
-      prefix = hash(
-        `${prefix}\n${LEVELS[level + 1] === 'system' ? prompt.mixes.system : prompt.mixes.messages}`,
-      );
+      const entered = LEVELS[level + 1] === 'system' ? 'system' : 'messages';
+      prefix = hash(`${prefix}\n${prompt.mixes[entered]}`);
+      if (countsOverhead) tokens += prompt.overhead[`${entered}Tokens`];
     }
     if (block.canonical !== '') prefix = hash(`${prefix}\n${block.canonical}`);
     tokens += options.countTokens(block);

@@ -7,7 +7,7 @@ import type { TokenEstimate, TokenizerGeneration } from './profiles.ts';
 import { TOKEN } from './run-tokens.ts';
 import { emptySums } from './tally.ts';
 
-/** Nesting beyond this is not charged: no API accepts it, and a value that contains itself must not hang us. */
+/** Nesting beyond this is not charged; no API accepts it. */
 const MAX_DEPTH = 512;
 
 /** Not rendered into the prompt, or rendered as part of the frame. Cited text is not billed again. */

@@ -43,7 +43,7 @@ const CHAR_TOKENS: ReadonlyMap<number, number> = new Map([
   [KIND.symbol, 220],
   [KIND.surrogate, 140],
   [KIND.joiner, 150],
-  [KIND.han, 104],
+  [KIND.han, 106],
   [KIND.kana, 74],
   [KIND.hangul, 105],
   [KIND.cjkPunct, 100],

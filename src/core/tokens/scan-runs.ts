@@ -219,10 +219,24 @@ function scanOther(text: string, start: number, kind: number, tally: Tally): num
   return scanCharacters(text, start, kind, tally);
 }
 
+/** Takes the free space after a word along: most words are followed by one, and a dispatch each would show. */
+function skipAbsorbedSpace(text: string, end: number, tally: Tally): number {
+  if (kindAfter(text, end) !== KIND.space || !isAbsorbingKind(kindAfter(text, end + 1))) return end;
+  endSpan(tally, end);
+  tally.spaces += 1;
+  tally.previousKind = KIND.space;
+  return end + 1;
+}
+
 /** Charges the run that begins at `start` to the tally and returns where it ends, always beyond `start`. */
 export function scanRun(text: string, start: number, tally: Tally): number {
   const kind = kindAt(text, start);
-  const end = isWordKind(kind) ? scanWord(text, start, kind, tally) : scanOther(text, start, kind, tally);
+  if (!isWordKind(kind)) {
+    const end = scanOther(text, start, kind, tally);
+    tally.previousKind = kind;
+    return end;
+  }
+  const end = scanWord(text, start, kind, tally);
   tally.previousKind = kind;
-  return end;
+  return skipAbsorbedSpace(text, end, tally);
 }
