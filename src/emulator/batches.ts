@@ -24,12 +24,19 @@ interface BatchResult {
   };
 }
 
+/** A batch as the API shows it. */
+export interface ShownBatch {
+  readonly id: string;
+  readonly [member: string]: unknown;
+}
+
 type Outcome = { readonly body: unknown } | { readonly error: ApiError };
 
 /** Message batches: every request is answered when the batch is made, so a batch has always ended. */
 export interface BatchService {
   create(request: IncomingRequest, nowMs: number, baseUrl: string): Outcome;
-  list(workspace: string, baseUrl: string): unknown;
+  /** Newest first. */
+  list(workspace: string, baseUrl: string): readonly ShownBatch[];
   get(id: string, workspace: string, baseUrl: string): Outcome;
   /** One JSON document a line. */
   results(id: string, workspace: string): { readonly text: string } | { readonly error: ApiError };
@@ -63,10 +70,9 @@ class StoredBatches implements BatchService {
     return { body: this.#describe(batch, baseUrl) };
   }
 
-  list(workspace: string, baseUrl: string): unknown {
+  list(workspace: string, baseUrl: string): readonly ShownBatch[] {
     const own = [...this.#stored.values()].filter((batch) => batch.workspace === workspace).toReversed();
-    const data = own.map((batch) => this.#describe(batch, baseUrl));
-    return { data, has_more: false, first_id: own[0]?.id ?? null, last_id: own.at(-1)?.id ?? null };
+    return own.map((batch) => this.#describe(batch, baseUrl));
   }
 
   get(id: string, workspace: string, baseUrl: string): Outcome {
@@ -90,7 +96,7 @@ class StoredBatches implements BatchService {
     this.#stored.clear();
   }
 
-  #describe(batch: StoredBatch, baseUrl: string): unknown {
+  #describe(batch: StoredBatch, baseUrl: string): ShownBatch {
     const count = (type: string): number => batch.results.filter((item) => item.result.type === type).length;
     const created = this.#formatTime(batch.createdMs);
     return {

@@ -2,6 +2,7 @@ import {
   cacheStep,
   chainPrefixes,
   emptyCacheState,
+  KEY_ORDER,
   partitionOf,
   PLATFORMS,
   readPrompt,
@@ -82,7 +83,14 @@ function isServerToolResult(block: JsonObject): boolean {
 /** The body with part of the answer appended, as the service reads it again after a server tool. */
 function withAnswer(body: JsonObject, answer: readonly JsonObject[]): JsonObject {
   const messages: readonly unknown[] = Array.isArray(body['messages']) ? body['messages'] : [];
-  return { ...body, messages: [...messages, { role: 'assistant', content: answer }] };
+  return withMessages(body, [...messages, { role: 'assistant', content: answer }]);
+}
+
+/** A copy with other messages; the note that source key order matters goes along. */
+export function withMessages(body: JsonObject, messages: readonly unknown[]): JsonObject {
+  const copy: JsonObject = { ...body, messages };
+  const note = Object.getOwnPropertyDescriptor(body, KEY_ORDER);
+  return note ? Object.defineProperty(copy, KEY_ORDER, note) : copy;
 }
 
 /** The state, moved by `cacheStep` alone. */
@@ -111,7 +119,8 @@ class ModelledCache implements CacheServer {
     const first = this.#step(prompt, chain, prompt.breakpoints, request);
     const later = this.#stepAfterServerTools(prompt, request);
     const outcomes = [first, ...later];
-    return { passes: outcomes, prompt, chain, written: outcomes.flatMap((outcome) => outcome.written) };
+    const written = outcomes.flatMap((outcome) => outcome.written).map((entry) => this.#asItStands(entry));
+    return { passes: outcomes, prompt, chain, written };
   }
 
   count(body: JsonObject): number {
@@ -134,6 +143,12 @@ class ModelledCache implements CacheServer {
 
   reset(): void {
     this.#state = emptyCacheState;
+  }
+
+  /** An entry as the state has it now: a later pass of the same request has renewed what an earlier one wrote. */
+  #asItStands(entry: CacheEntry): CacheEntry {
+    const entries = this.#state.entries.get(entry.prefixId) ?? [];
+    return entries.findLast((other) => other.ttl === entry.ttl && other.readyMs === entry.readyMs) ?? entry;
   }
 
   #read(body: JsonObject): Prompt {

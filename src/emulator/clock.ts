@@ -49,17 +49,23 @@ export function realClock(clock: Clock, timers: Timers): EmulatorClock {
   return {
     nowMs: () => clock.nowMs(),
     waitUntil(timeMs, signal) {
-      const delayMs = timeMs - clock.nowMs();
-      if (delayMs <= 0) return Promise.resolve(true);
+      if (timeMs <= clock.nowMs()) return Promise.resolve(true);
       return new Promise((resolve) => {
+        let cancel = (): void => undefined;
         const settle = (reached: boolean): void => {
           cancel();
           signal.removeEventListener('abort', onAbort);
           resolve(reached);
         };
         const onAbort = (): void => settle(false);
-        const cancel = timers.after(delayMs, () => settle(true));
+        // Timers count on a clock of their own and may fire a moment early, or not be able to wait so long.
+        const tick = (): void => {
+          const leftMs = timeMs - clock.nowMs();
+          if (leftMs <= 0) settle(true);
+          else cancel = timers.after(leftMs, tick);
+        };
         signal.addEventListener('abort', onAbort);
+        tick();
       });
     },
     advance: () => null,

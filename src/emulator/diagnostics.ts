@@ -32,6 +32,8 @@ interface DiagnosedRequest {
   readonly body: JsonObject;
   readonly prompt: Prompt;
   readonly workspace: string;
+  /** Values of `anthropic-beta`. */
+  readonly betas: readonly string[];
   readonly atMs: number;
   readonly countTokens: (block: Block) => number;
 }
@@ -39,16 +41,34 @@ interface DiagnosedRequest {
 /** Fingerprints kept; the oldest go first. */
 const FINGERPRINTS_MAX = 10_000;
 
-/** The prompt's blocks alone, whatever the settings: so that a changed setting can be told from a changed block. */
+/** Beta values that no longer do anything, so that having them or not is no difference (spec 2.5). */
+const SPENT_BETAS: ReadonlySet<string> = new Set([
+  'prompt-caching-2024-07-31',
+  'extended-cache-ttl-2025-04-11',
+  'cache-diagnosis-2026-04-07',
+]);
+
+/** Blocks alone, whatever the settings, and every tool as the client wrote it: what can be told apart by level. */
+function barePrompt(prompt: Prompt): Prompt {
+  const blocks = prompt.blocks.map((block) =>
+    block.canonical === '' ? { ...block, canonical: JSON.stringify(block.value) } : block,
+  );
+  return { ...prompt, blocks, mixes: { root: '', system: '', messages: '' } };
+}
+
 function fingerprintOf(request: DiagnosedRequest): Fingerprint {
   const { prompt, body } = request;
-  const bare: Prompt = { ...prompt, mixes: { root: '', system: '', messages: '' } };
+  const betas = request.betas.filter((beta) => !SPENT_BETAS.has(beta)).toSorted();
   return {
     workspace: request.workspace,
     atMs: request.atMs,
     modelKey: `${prompt.model.facts.id}/${stringMember(body, 'speed') ?? 'standard'}`,
-    settings: JSON.stringify(prompt.mixes),
-    prefixes: chainPrefixes(bare, { partition: '', hash: sha256Text, countTokens: request.countTokens }),
+    settings: JSON.stringify([prompt.mixes, [...new Set(betas)]]),
+    prefixes: chainPrefixes(barePrompt(prompt), {
+      partition: '',
+      hash: sha256Text,
+      countTokens: request.countTokens,
+    }),
     levels: prompt.blocks.map((block) => block.level),
   };
 }

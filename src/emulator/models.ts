@@ -46,8 +46,14 @@ function displayName(facts: ModelFacts): string {
   return `Claude ${family} ${major}${minor > 0 ? `.${minor}` : ''}`;
 }
 
+/** A model as the API shows it. */
+export interface ShownModel {
+  readonly id: string;
+  readonly [member: string]: unknown;
+}
+
 /** One model as `GET /v1/models/ID` shows it. */
-export function describeModel(facts: ModelFacts): unknown {
+export function describeModel(facts: ModelFacts): ShownModel {
   return {
     id: facts.id,
     type: 'model',
@@ -63,15 +69,13 @@ export function describeModel(facts: ModelFacts): unknown {
   };
 }
 
-/** All models as `GET /v1/models` shows them, in one page. */
-export function listModels(): unknown {
-  const data = defaultCatalogue.map(describeModel);
-  const ids = defaultCatalogue.map((facts) => facts.id);
-  return { data, has_more: false, first_id: ids[0] ?? null, last_id: ids.at(-1) ?? null };
+/** All models in the order of `GET /v1/models`. */
+export function listModels(): readonly ShownModel[] {
+  return defaultCatalogue.map(describeModel);
 }
 
 /** A model by id or alias; null when there is none. */
-export function findModel(id: string): unknown {
+export function findModel(id: string): ShownModel | null {
   const resolved = resolveModel(id);
   return resolved.kind === 'exact' ? describeModel(resolved.facts) : null;
 }

@@ -19,7 +19,8 @@ const requiredByType: { readonly [type: string]: z.ZodType } = {
 };
 
 const block = z.looseObject({ type: z.string() }).superRefine((value, context) => {
-  const shape = requiredByType[value.type];
+  // A type such as `constructor` must find nothing.
+  const shape = Object.hasOwn(requiredByType, value.type) ? requiredByType[value.type] : undefined;
   const result = shape?.safeParse(value);
   if (!result || result.success) return;
   for (const issue of result.error.issues) {
@@ -111,6 +112,7 @@ export function validateBody(body: unknown, endpoint: Endpoint): ApiError | null
   if (!parsed.success) return invalidRequest(describeIssue(parsed.error));
   const markers = readMarkers(body);
   if ('problem' in markers) return invalidRequest(markers.problem.message);
-  const prewarm = prewarmProblem(body, endpoint === 'batch');
+  // Counting generates nothing, so nothing about generating can be wrong with it.
+  const prewarm = endpoint === 'count_tokens' ? null : prewarmProblem(body, endpoint === 'batch');
   return prewarm ? invalidRequest(prewarm) : null;
 }

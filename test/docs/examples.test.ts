@@ -1,0 +1,63 @@
+import { readFileSync, readdirSync } from 'node:fs';
+
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+const root = new URL('../../', import.meta.url);
+
+/** What each example must print: it is run as it stands, and its words are checked. */
+const EXPECTED: Readonly<Record<string, readonly RegExp[]>> = {
+  'gateway-and-sdk.ts': [
+    /^wrote \d{4}, read 0$/,
+    /^wrote \d+, read \d{4}$/,
+    /^wrote \d+, read \d{4}$/,
+    /^hit ratio 0\.\d\d, saved \$0\.\d{4}$/,
+  ],
+  'what-would-caching-do.ts': [
+    /^first: writes 900, leaves 0 uncached$|^first: writes 900, leaves \d+ uncached$/,
+    /^a minute later: reads 900$/,
+    /^after five minutes: reads 0, because it expired$/,
+  ],
+  'plan-a-request.ts': [/^system: 5m, /, /^messages\.0\.content: 5m, /, /^not at tools-end: /],
+};
+
+/** Code blocks of a document that say which example they show. */
+function shownExamples(document: string): readonly { name: string; code: string }[] {
+  const blocks = document.matchAll(/<!-- example: ([\w.-]+) -->\n```ts\n([^]*?)```/g);
+  return [...blocks].map(([, name = '', code = '']) => ({ name, code }));
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('examples', () => {
+  it('each has its expectation', () => {
+    expect(readdirSync(new URL('examples', root)).toSorted()).toEqual(Object.keys(EXPECTED).toSorted());
+  });
+
+  for (const [name, expected] of Object.entries(EXPECTED)) {
+    it(`${name} prints what it promises`, async () => {
+      const lines: string[] = [];
+      vi.spyOn(console, 'log').mockImplementation((line: string) => {
+        lines.push(line);
+      });
+      await import(new URL(`examples/${name}`, root).pathname);
+      expect(lines).toHaveLength(expected.length);
+      for (const [index, pattern] of expected.entries()) expect(lines[index]).toMatch(pattern);
+    });
+  }
+});
+
+describe('README', () => {
+  const shown = shownExamples(readFileSync(new URL('README.md', root), 'utf8'));
+
+  it('shows every example', () => {
+    expect(shown.map(({ name }) => name).toSorted()).toEqual(Object.keys(EXPECTED).toSorted());
+  });
+
+  for (const { name, code } of shown) {
+    it(`shows ${name} as it stands`, () => {
+      expect(code).toBe(readFileSync(new URL(`examples/${name}`, root), 'utf8'));
+    });
+  }
+});
