@@ -18,6 +18,12 @@ export const TASKS = {
   ci,
   check,
   build: async (root) => (await build(root, { isAlways: true })).code,
+  'bench:gateway': async (root, args) => {
+    const built = await build(root, { isCaptured: true });
+    process.stderr.write(built.output);
+    if (built.code !== 0) return 1;
+    return (await runScript(root, join(root, 'bench', 'gateway', 'run.ts'), args)).code;
+  },
   lint: (root, args) => stream(root, 'oxlint', ['--type-aware', '--deny-warnings', ...args]),
   types: async (root) => {
     const { code, output } = await checkTypes(root);

@@ -1,7 +1,8 @@
-import { isObject, type JsonObject, type ModelFacts } from '../core/index.ts';
+import { isObject, stringMember, type JsonObject, type ModelFacts } from '../core/index.ts';
 import { createId, type Random } from '../runtime/index.ts';
 import type { WireBlock, WireMessage } from '../wire/index.ts';
-import { sumPasses, type InputCounters } from './cache-server.ts';
+import { signatureMember } from './binding.ts';
+import { isServerToolResult, sumPasses, type InputCounters } from './cache-server.ts';
 import type { ScriptEntry } from './script.ts';
 import type { CountBlock } from './tokenizers.ts';
 
@@ -14,32 +15,55 @@ export interface Answer {
   readonly stopReason: string;
 }
 
-/** Gives blocks of a script the members that the API always sends. */
-function completeBlock(block: JsonObject, random: Random): WireBlock {
-  switch (block['type']) {
+/** What completing a block needs besides the block. */
+interface Completion {
+  readonly random: Random;
+  /** Signature of a thinking block that follows these blocks of the answer. */
+  readonly sign: (preceding: readonly JsonObject[]) => string;
+  readonly preceding: readonly WireBlock[];
+}
+
+const DIRECT_CALLER = { type: 'direct' };
+
+/** A result belongs to the last call of a server tool, unless the script says otherwise. */
+function completeResult(block: JsonObject, type: string, { preceding }: Completion): WireBlock {
+  const call = preceding.findLast((other) => other.type === 'server_tool_use');
+  const hasCaller = type === 'web_search_tool_result' || type === 'web_fetch_tool_result';
+  return {
+    ...(call && { tool_use_id: call['id'] }),
+    ...(hasCaller && { caller: DIRECT_CALLER }),
+    ...block,
+    type,
+  };
+}
+
+/** Gives blocks of a script the members that the API always sends; what the script has wins. */
+function completeBlock(block: JsonObject, completion: Completion): WireBlock {
+  const { random, sign, preceding } = completion;
+  const type = stringMember(block, 'type') ?? '';
+  switch (type) {
     case 'text':
-      return { citations: null, ...block, type: 'text' };
+      return { citations: null, ...block, type };
     case 'tool_use':
-      return {
-        id: createId('toolu', random),
-        caller: { type: 'direct' },
-        input: {},
-        ...block,
-        type: 'tool_use',
-      };
+      return { id: createId('toolu', random), caller: DIRECT_CALLER, input: {}, ...block, type };
     case 'server_tool_use':
-      return {
-        id: createId('srvtoolu', random),
-        caller: { type: 'direct' },
-        input: {},
-        ...block,
-        type: 'server_tool_use',
-      };
+      return { id: createId('srvtoolu', random), caller: DIRECT_CALLER, input: {}, ...block, type };
     case 'thinking':
-      return { signature: createId('sig', random, 48), ...block, type: 'thinking' };
+    case 'redacted_thinking':
+      return { [signatureMember(type)]: sign(preceding), ...block, type };
     default:
-      return { ...block, type: String(block['type']) };
+      return isServerToolResult(block) ? completeResult(block, type, completion) : { ...block, type };
   }
+}
+
+function completeContent(
+  blocks: readonly JsonObject[],
+  random: Random,
+  sign: Completion['sign'],
+): readonly WireBlock[] {
+  const content: WireBlock[] = [];
+  for (const block of blocks) content.push(completeBlock(block, { random, sign, preceding: content }));
+  return content;
 }
 
 /** The default text, cut to `max_tokens` words as the API would cut a longer answer. */
@@ -54,13 +78,27 @@ function defaultAnswer(body: JsonObject): Answer {
   };
 }
 
-/** What to answer: nothing to a pre-warm, else the script, else the default text. */
-export function composeAnswer(entry: ScriptEntry | null, body: JsonObject, random: Random): Answer {
+/** A signature that binds nothing, as long as a real one is at the least. */
+function opaqueSignature(random: Random): () => string {
+  return () => createId('sig', random, 48);
+}
+
+/**
+ * What to answer: nothing to a pre-warm, else the script, else the default text.
+ *
+ * @param sign signs the thinking block that follows the blocks given; by default with a text that means nothing
+ */
+export function composeAnswer(
+  entry: ScriptEntry | null,
+  body: JsonObject,
+  random: Random,
+  sign: (preceding: readonly JsonObject[]) => string = opaqueSignature(random),
+): Answer {
   if (body['max_tokens'] === 0) return { content: [], stopReason: 'max_tokens' };
   const scripted =
     entry?.content ?? (entry?.text === undefined ? null : [{ type: 'text', text: entry.text }]);
   if (!scripted) return defaultAnswer(body);
-  const content = scripted.map((block) => completeBlock(block, random));
+  const content = completeContent(scripted, random, sign);
   const usesTool = content.some((block) => block['type'] === 'tool_use');
   return { content, stopReason: entry?.stop_reason ?? (usesTool ? 'tool_use' : 'end_turn') };
 }
@@ -98,12 +136,16 @@ function countServerTool(content: readonly JsonObject[], name: string): number {
   return content.filter((block) => block['type'] === 'server_tool_use' && block['name'] === name).length;
 }
 
+function isThinking(block: JsonObject): boolean {
+  return block['type'] === 'thinking' || block['type'] === 'redacted_thinking';
+}
+
 /** Usage of one or more summed passes. */
 export function composeUsage(input: UsageInput): WireUsageAnswer {
   const { counters, answer, body, model, countBlock } = input;
   const tokensOf = (blocks: readonly JsonObject[]): number =>
     blocks.reduce((sum, block) => sum + countBlock(block, model), 0);
-  const own = answer.content.filter((block) => !/.+_tool_result$/.test(String(block['type'])));
+  const own = answer.content.filter((block) => !isServerToolResult(block));
   const usesServerTool = own.some((block) => block['type'] === 'server_tool_use');
   return {
     input_tokens: counters.uncachedTokens,
@@ -114,7 +156,7 @@ export function composeUsage(input: UsageInput): WireUsageAnswer {
       ephemeral_1h_input_tokens: counters.write1hTokens,
     },
     output_tokens: tokensOf(own),
-    output_tokens_details: { thinking_tokens: tokensOf(own.filter((block) => block['type'] === 'thinking')) },
+    output_tokens_details: { thinking_tokens: tokensOf(own.filter(isThinking)) },
     server_tool_use: usesServerTool
       ? {
           web_search_requests: countServerTool(answer.content, 'web_search'),
@@ -127,17 +169,41 @@ export function composeUsage(input: UsageInput): WireUsageAnswer {
   };
 }
 
+/** `container` of an answer. */
+export interface WireContainer {
+  readonly id: string;
+  readonly expires_at: string;
+  readonly skills: readonly unknown[] | null;
+}
+
+function showSkill(skill: unknown): unknown {
+  return { version: 'latest', ...(isObject(skill) ? skill : {}) };
+}
+
+/** The container that a body asks for, by its id or as an object; a new one where it names none. */
+export function composeContainer(body: JsonObject, random: Random, expiresAt: string): WireContainer | null {
+  const asked = body['container'];
+  if (typeof asked === 'string') return { id: asked, expires_at: expiresAt, skills: null };
+  if (!isObject(asked)) return null;
+  const skills: unknown = asked['skills'];
+  return {
+    id: stringMember(asked, 'id') ?? createId('container', random),
+    expires_at: expiresAt,
+    skills: Array.isArray(skills) ? skills.map(showSkill) : null,
+  };
+}
+
 /** Puts an answer together; `startUsage` is what a stream's `message_start` shows: the first pass only (spec 5.4). */
 export function composeMessage(
   input: Omit<UsageInput, 'counters'> & {
     readonly passes: readonly InputCounters[];
     readonly id: string;
     readonly diagnostics: unknown;
+    readonly container: WireContainer | null;
   },
 ): { readonly message: WireMessage; readonly startUsage: WireUsageAnswer } {
   const usage = composeUsage({ ...input, counters: sumPasses(input.passes) });
   const first = composeUsage({ ...input, counters: sumPasses(input.passes.slice(0, 1)) });
-  const container = isObject(input.body['container']) ? input.body['container'] : null;
   const message: WireMessage = {
     id: input.id,
     type: 'message',
@@ -147,8 +213,7 @@ export function composeMessage(
     stop_reason: input.answer.stopReason,
     stop_sequence: null,
     stop_details: null,
-    container:
-      container && typeof container['id'] === 'string' ? { id: container['id'], expires_at: '' } : null,
+    container: input.container,
     diagnostics: input.diagnostics,
     usage,
   };

@@ -60,7 +60,8 @@ class StoredBatches implements BatchService {
   create(request: IncomingRequest, nowMs: number, baseUrl: string): Outcome {
     const problem = batchProblem(request.body);
     if (problem) return { error: invalidRequest(problem) };
-    const items = isObject(request.body) && Array.isArray(request.body['requests']) ? request.body['requests'] : [];
+    const items =
+      isObject(request.body) && Array.isArray(request.body['requests']) ? request.body['requests'] : [];
     const results = items.map((item) => this.#runItem(request, item));
     const id = this.#service.createId('msgbatch');
     const batch = { workspace: request.workspace, createdMs: nowMs, id, results };
@@ -103,7 +104,13 @@ class StoredBatches implements BatchService {
       id: batch.id,
       type: 'message_batch',
       processing_status: 'ended',
-      request_counts: { processing: 0, succeeded: count('succeeded'), errored: count('errored'), canceled: 0, expired: 0 },
+      request_counts: {
+        processing: 0,
+        succeeded: count('succeeded'),
+        errored: count('errored'),
+        canceled: 0,
+        expired: 0,
+      },
       created_at: created,
       ended_at: created,
       expires_at: this.#formatTime(batch.createdMs + DAY_MS),
@@ -122,7 +129,8 @@ class StoredBatches implements BatchService {
     const fields = isObject(item) ? item : {};
     const outcome = this.#service.batchItem({ ...request, body: fields['params'] });
     const customId = String(fields['custom_id']);
-    if ('message' in outcome) return { custom_id: customId, result: { type: 'succeeded', message: outcome.message } };
+    if ('message' in outcome)
+      return { custom_id: customId, result: { type: 'succeeded', message: outcome.message } };
     const error = errorBody(outcome.error, this.#service.createId('req'));
     return { custom_id: customId, result: { type: 'errored', error } };
   }

@@ -76,7 +76,7 @@ export interface CacheServer {
 const SWEEP_EVERY = 256;
 
 /** Is this a block after which the service puts its own breakpoint (spec 2.5)? */
-function isServerToolResult(block: JsonObject): boolean {
+export function isServerToolResult(block: JsonObject): boolean {
   return typeof block['type'] === 'string' && /.+_tool_result$/.test(block['type']);
 }
 
@@ -158,7 +158,14 @@ class ModelledCache implements CacheServer {
   #chain(prompt: Prompt, request: BillableRequest): PrefixChain {
     const { body, workspace, isBatch, betas } = request;
     const inferenceGeo = stringMember(body, 'inference_geo');
-    const facts = { organization: '', workspace, modelId: prompt.model.facts.id, isBatch, inferenceGeo, betas };
+    const facts = {
+      organization: '',
+      workspace,
+      modelId: prompt.model.facts.id,
+      isBatch,
+      inferenceGeo,
+      betas,
+    };
     return chainPrefixes(prompt, {
       partition: partitionOf(facts, PLATFORMS['claude-api'], this.#rules.open),
       hash: sha256Text,
@@ -181,7 +188,12 @@ class ModelledCache implements CacheServer {
     breakpoints: readonly Breakpoint[],
     at: { readonly startMs: number; readonly readyMs: number },
   ): CacheOutcome {
-    const [outcome, next] = cacheStep(this.#state, toCacheRequest(prompt, chain, breakpoints), at, this.#rules);
+    const [outcome, next] = cacheStep(
+      this.#state,
+      toCacheRequest(prompt, chain, breakpoints),
+      at,
+      this.#rules,
+    );
     this.#state = next;
     return outcome;
   }

@@ -46,10 +46,7 @@ export function headerOf(request: IncomingMessage, name: string): string | null 
 /** A body that was read, or why it cannot be. */
 export type ReadBody = { readonly value: unknown } | { readonly error: ApiError };
 
-async function readWith(
-  request: IncomingMessage,
-  parse: (bytes: Buffer) => ReadBody,
-): Promise<ReadBody> {
+async function readWith(request: IncomingMessage, parse: (bytes: Buffer) => ReadBody): Promise<ReadBody> {
   try {
     return parse(await readRequestBody(request, BODY_BYTES_MAX));
   } catch (error) {

@@ -7,7 +7,7 @@ import { serveEmulator, type EmulatorOptions } from './server.ts';
 export type { EmulatorOptions } from './server.ts';
 export type { RunningServer } from '../runtime/index.ts';
 
-/** Defaults of every option: real clock, estimated tokens, answers at once. */
+/** Defaults of every option: real clock, estimated tokens, answers at once, signatures that bind nothing. */
 export const defaultEmulatorOptions: EmulatorOptions = {
   host: '127.0.0.1',
   port: 8790,
@@ -17,6 +17,7 @@ export const defaultEmulatorOptions: EmulatorOptions = {
   slackMs: 0,
   ttlScale: 1,
   seed: 1,
+  binding: 'off',
   systemClock,
   timers: systemTimers,
   formatTime,

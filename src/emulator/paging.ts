@@ -37,7 +37,8 @@ export function pageOf<Item extends { readonly id: string }>(
   query: URLSearchParams,
 ): { readonly page: ListPage<Item> } | { readonly error: ApiError } {
   const limit = readLimit(query);
-  if (limit === null) return { error: invalidRequest(`limit: must be a whole number from 1 to ${LIMIT_MAX}`) };
+  if (limit === null)
+    return { error: invalidRequest(`limit: must be a whole number from 1 to ${LIMIT_MAX}`) };
   const ids = items.map((item) => item.id);
   const range = rangeOf(ids, query, limit);
   if (!range) return { error: invalidRequest('after_id and before_id must be the id of a listed item') };

@@ -9,14 +9,15 @@ import {
 } from '../core/index.ts';
 import { createId, seededRandom, type Random } from '../runtime/index.ts';
 import type { WireMessage } from '../wire/index.ts';
-import { composeAnswer, composeMessage, type WireUsageAnswer } from './answer.ts';
+import { composeAnswer, composeContainer, composeMessage, type WireUsageAnswer } from './answer.ts';
+import { admitThinking, bindThinking, type BindingMode } from './binding.ts';
 import { createCacheServer, type CacheServer, type ShownEntry } from './cache-server.ts';
 import type { EmulatorClock } from './clock.ts';
 import { createDiagnostics, type DiagnosticsService } from './diagnostics.ts';
 import type { ApiError } from './errors.ts';
 import { createScriptQueue, scriptedError, type ScriptEntry, type ScriptQueue } from './script.ts';
 import { blockCounter, TOKENIZERS, type CountBlock, type TokenizerName } from './tokenizers.ts';
-import { validateBody } from './validate.ts';
+import { validateBody, type Endpoint } from './validate.ts';
 
 /** What decides how the emulator answers; times in ms. */
 export interface ServiceOptions {
@@ -28,7 +29,14 @@ export interface ServiceOptions {
   /** Divides every TTL, for tests in real time. */
   readonly ttlScale: number;
   readonly seed: number;
+  /** Whether thinking blocks are bound to model and conversation. */
+  readonly binding: BindingMode;
+  /** A time in ms since 1970 as RFC 3339. */
+  readonly formatTime: (timeMs: number) => string;
 }
+
+/** How long a container lives. */
+const CONTAINER_LIFETIME_MS = 30 * 86_400_000;
 
 /** A request as it came in. */
 export interface IncomingRequest {
@@ -84,27 +92,27 @@ class ModelledService implements EmulatorService {
   }
 
   messages(request: IncomingRequest): MessagesResult {
-    const error = validateBody(request.body, 'messages');
-    if (error || !isObject(request.body)) return { error: error ?? internalError };
+    const accepted = this.#accept(request.body, 'messages');
+    if ('error' in accepted) return accepted;
+    const { body } = accepted;
     const entry = this.#script.take();
     const failure = entry ? scriptedError(entry) : null;
     if (failure) return { error: failure };
-    const { message, startUsage, readyMs, written } = this.#answer(request, request.body, entry, false);
-    const isStream = request.body['stream'] === true;
+    const { message, startUsage, readyMs, written } = this.#answer(request, body, entry, false);
+    const isStream = body['stream'] === true;
     const abandon = (): void => this.#cache.withdraw(written);
     return { answer: { message, startUsage, isStream, beginMs: readyMs, script: entry ?? {}, abandon } };
   }
 
   countTokens(body: unknown): { readonly tokens: number } | { readonly error: ApiError } {
-    const error = validateBody(body, 'count_tokens');
-    if (error || !isObject(body)) return { error: error ?? internalError };
-    return { tokens: this.#cache.count(body) };
+    const accepted = this.#accept(body, 'count_tokens');
+    return 'error' in accepted ? accepted : { tokens: this.#cache.count(accepted.body) };
   }
 
   batchItem(request: IncomingRequest): { readonly message: WireMessage } | { readonly error: ApiError } {
-    const error = validateBody(request.body, 'batch');
-    if (error || !isObject(request.body)) return { error: error ?? internalError };
-    return { message: this.#answer(request, request.body, null, true).message };
+    const accepted = this.#accept(request.body, 'batch');
+    if ('error' in accepted) return accepted;
+    return { message: this.#answer(request, accepted.body, null, true).message };
   }
 
   appendScript(value: unknown): string | null {
@@ -126,10 +134,18 @@ class ModelledService implements EmulatorService {
     this.#diagnostics.reset();
   }
 
+  /** The body as it is answered and billed, or why it is not. */
+  #accept(body: unknown, endpoint: Endpoint): { readonly body: JsonObject } | { readonly error: ApiError } {
+    const error = validateBody(body, endpoint);
+    if (error || !isObject(body)) return { error: error ?? internalError };
+    return this.#options.binding === 'strict' ? admitThinking(body) : { body };
+  }
+
   /** Bills a valid request and puts its answer together; the cache moves here and nowhere else. */
   #answer(request: IncomingRequest, body: JsonObject, entry: ScriptEntry | null, isBatch: boolean): Answered {
     const { facts } = resolveModel(String(body['model']));
-    const answer = composeAnswer(entry, body, this.#random);
+    const sign = this.#options.binding === 'strict' ? bindThinking(body) : undefined;
+    const answer = composeAnswer(entry, body, this.#random, sign);
     const startMs = this.#clock.nowMs();
     // A stall before the first byte of a JSON answer is a response that begins later.
     const stallMs = body['stream'] === true ? 0 : (entry?.stallMs ?? 0);
@@ -140,8 +156,28 @@ class ModelledService implements EmulatorService {
     const { prompt, passes, written } = this.#cache.bill(billable);
     const id = this.createId('msg');
     const countTokens = blockCounter(this.#countBlock, facts);
-    const diagnostics = this.#diagnostics.diagnose({ messageId: id, body, prompt, workspace, atMs: startMs, countTokens });
-    const parts = { answer, body, model: facts, countBlock: this.#countBlock, isBatch, passes, id, diagnostics };
+    const diagnostics = this.#diagnostics.diagnose({
+      messageId: id,
+      body,
+      prompt,
+      workspace,
+      betas,
+      atMs: startMs,
+      countTokens,
+    });
+    const expiresAt = this.#options.formatTime(startMs + CONTAINER_LIFETIME_MS);
+    const container = composeContainer(body, this.#random, expiresAt);
+    const parts = {
+      answer,
+      body,
+      model: facts,
+      countBlock: this.#countBlock,
+      isBatch,
+      passes,
+      id,
+      diagnostics,
+      container,
+    };
     return { ...composeMessage(parts), readyMs, written };
   }
 }

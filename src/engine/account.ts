@@ -29,15 +29,31 @@ function pricingOf(usage: BilledUsage, atMs: number): PricingContext {
   };
 }
 
-/** The bill of an answer. Where it lists iterations they are what is paid for, each at its model (spec 5.3). */
-function costOf(usage: BilledUsage, model: ModelFacts, pricing: PricingContext, catalogue: Catalogue): CostParts {
-  const searches = usage.serverToolUse.webSearchRequests;
-  if (usage.iterations === null || usage.iterations.length === 0) return billTokens(model, usage, pricing, searches);
-  const parts = usage.iterations.map((iteration) => {
-    const facts = iteration.model === null ? model : resolveModel(iteration.model, catalogue).facts;
-    return billTokens(facts, iteration, pricing);
-  });
-  return addCosts([...parts, billTokens(model, noTokens, pricing, searches)]);
+/** Tokens that are paid for, at the prices of a model. */
+interface BilledPart {
+  readonly tokens: TokenCounts;
+  readonly model: ModelFacts;
+}
+
+/** What is paid for: where an answer lists iterations these, each at its model, and not their sum (spec 5.3). */
+function billedParts(usage: BilledUsage, model: ModelFacts, catalogue: Catalogue): readonly BilledPart[] {
+  if (usage.iterations === null || usage.iterations.length === 0) return [{ tokens: usage, model }];
+  return usage.iterations.map((tokens) => ({
+    tokens,
+    model: tokens.model === null ? model : resolveModel(tokens.model, catalogue).facts,
+  }));
+}
+
+/** The bill of an answer. */
+function costOf(parts: readonly BilledPart[], webSearches: number, model: ModelFacts, pricing: PricingContext): CostParts {
+  const costs = parts.map((part) => billTokens(part.model, part.tokens, pricing));
+  return addCosts([...costs, billTokens(model, noTokens, pricing, webSearches)]);
+}
+
+/** What the same bill would be with every input token uncached, less the bill. */
+function savedByCaching(parts: readonly BilledPart[], cost: CostParts, pricing: PricingContext): PicoUsd {
+  const uncached = parts.map((part) => billUncached(part.model, part.tokens, pricing));
+  return addCosts(uncached).totalPicoUsd + cost.serverToolsPicoUsd - cost.totalPicoUsd;
 }
 
 /** A modelled outcome in the proportions of the model, scaled to the billed total: estimates never add up exactly. */
@@ -64,26 +80,22 @@ function predictionOf(forecast: Forecast, billed: TokenCounts): Prediction {
 }
 
 /**
- * Saved against each counterfactual, signed. "No caching" follows from the bill alone. For the others the model
- * prices both what was sent and the counterfactual, so that errors of estimation cancel out and
- * a request that we did not change saves exactly nothing.
+ * Saved against the counterfactuals of the model, signed. It prices both what was sent and the counterfactual,
+ * so that errors of estimation cancel out and a request that we did not change saves exactly nothing.
  */
-function savingsOf(
+function savedByPlan(
   forecast: Forecast,
   billed: TokenCounts,
-  cost: CostParts,
   model: ModelFacts,
   pricing: PricingContext,
-): Savings {
+): Omit<Savings, 'noCachingPicoUsd'> {
   const priceOf = (outcome: CacheOutcome): PicoUsd => billTokens(model, scaleOutcome(outcome, billed), pricing).totalPicoUsd;
   const sent = priceOf(forecast.sent);
-  const uncached = billUncached(model, billed, pricing).totalPicoUsd + cost.serverToolsPicoUsd;
-  return {
-    noCachingPicoUsd: uncached - cost.totalPicoUsd,
-    clientPicoUsd: priceOf(forecast.client) - sent,
-    automaticPicoUsd: priceOf(forecast.automatic) - sent,
-  };
+  return { clientPicoUsd: priceOf(forecast.client) - sent, automaticPicoUsd: priceOf(forecast.automatic) - sent };
 }
+
+/** Without a forecast the bytes went out as they came. */
+const NOTHING_PLANNED = { clientPicoUsd: 0n, automaticPicoUsd: 0n };
 
 function missReason(forecast: Forecast, billed: TokenCounts, minimum: number): MissReason {
   if (totalInputTokens(billed) < minimum) return 'below_minimum';
@@ -105,7 +117,7 @@ function missOf(
   return { reason: missReason(forecast, billed, model.minCacheableTokens), tokens, costPicoUsd: paid - asRead };
 }
 
-/** The part of a record that is about money; all null without a bill, and no model's part without a forecast. */
+/** The part of a record that is about money; all null without a bill, and nothing predicted without a forecast. */
 export type Account = Pick<RequestRecord, 'usage' | 'cost' | 'prediction' | 'savings' | 'miss'>;
 
 /** Prices what was billed and holds it against the model. */
@@ -119,13 +131,17 @@ export function accountFor(
   if (!usage) return { usage: null, cost: null, prediction: null, savings: null, miss: null };
   const model = resolveModel(modelId, catalogue).facts;
   const pricing = pricingOf(usage, atMs);
-  const cost = costOf(usage, model, pricing, catalogue);
-  if (!forecast) return { usage, cost, prediction: null, savings: null, miss: null };
+  const parts = billedParts(usage, model, catalogue);
+  const cost = costOf(parts, usage.serverToolUse.webSearchRequests, model, pricing);
+  const noCachingPicoUsd = savedByCaching(parts, cost, pricing);
+  if (!forecast) {
+    return { usage, cost, prediction: null, savings: { noCachingPicoUsd, ...NOTHING_PLANNED }, miss: null };
+  }
   return {
     usage,
     cost,
     prediction: predictionOf(forecast, usage),
-    savings: savingsOf(forecast, usage, cost, model, pricing),
+    savings: { noCachingPicoUsd, ...savedByPlan(forecast, usage, model, pricing) },
     miss: missOf(forecast, usage, model, pricing),
   };
 }

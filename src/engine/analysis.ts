@@ -1,7 +1,5 @@
 import {
-  calibrate,
   chainPrefixes,
-  estimateBlock,
   partitionOf,
   PLATFORMS,
   readPrompt,
@@ -9,13 +7,14 @@ import {
   type Block,
   type Calibration,
   type JsonObject,
+  type PartitionFacts,
   type PrefixChain,
   type Prompt,
-  type TokenEstimate,
 } from '../core/index.ts';
 import { planPlacements, type Plan } from '../planner/index.ts';
 import { sha256Text } from '../runtime/index.ts';
 import { parseBody, removeMarkers, scanBody, type BodyMap } from '../wire/index.ts';
+import { estimatePrompt, type EstimateMemory, type PromptEstimate } from './estimates.ts';
 import type { EngineOptions } from './options.ts';
 import { betasOf, isEncoded, type IncomingMessageRequest } from './request-facts.ts';
 
@@ -40,44 +39,24 @@ export interface Skipped {
   readonly skipReason: string;
 }
 
-interface Estimates {
-  readonly raw: number;
-  readonly tokens: readonly number[];
-  readonly cumulativeHigh: readonly number[];
+/** What an analysis draws on besides the request. */
+export interface AnalysisContext {
+  readonly options: EngineOptions;
+  readonly calibration: Calibration;
+  readonly estimates: EstimateMemory;
 }
 
-function estimatePrompt(prompt: Prompt, calibration: Calibration): Estimates {
-  const { facts } = prompt.model;
-  const tokens: number[] = [];
-  const cumulativeHigh: number[] = [];
-  let raw = prompt.overhead.systemTokens + prompt.overhead.messagesTokens;
-  let high = 0;
-  for (const block of prompt.blocks) {
-    const plain: TokenEstimate = estimateBlock(block.value, facts.tokenizer);
-    const estimate = calibrate(plain, calibration, facts.id);
-    raw += plain.tokens;
-    high += estimate.high;
-    tokens.push(estimate.tokens);
-    cumulativeHigh.push(high);
-  }
-  return { raw, tokens, cumulativeHigh };
-}
-
-function chainOf(prompt: Prompt, body: JsonObject, scope: string, request: IncomingMessageRequest, tokens: readonly number[], options: EngineOptions): PrefixChain {
+function chainOf(
+  prompt: Prompt,
+  partition: PartitionFacts,
+  estimate: PromptEstimate,
+  { options }: AnalysisContext,
+): PrefixChain {
   const platform = PLATFORMS['claude-api'];
-  const facts = {
-    organization: '',
-    workspace: scope,
-    modelId: prompt.model.facts.id,
-    isBatch: false,
-    inferenceGeo: stringMember(body, 'inference_geo'),
-    betas: betasOf(request.headers),
-  };
-  const sizes = new Map<Block, number>(prompt.blocks.map((block, index) => [block, tokens[index] ?? 0]));
   return chainPrefixes(prompt, {
-    partition: partitionOf(facts, platform, options.rules.open),
+    partition: partitionOf(partition, platform, options.rules.open),
     hash: sha256Text,
-    countTokens: (block) => sizes.get(block) ?? 0,
+    countTokens: (block, prefixId) => estimate.next(block, prefixId),
     platform,
     countsOverhead: true,
   });
@@ -90,9 +69,10 @@ function chainOf(prompt: Prompt, body: JsonObject, scope: string, request: Incom
 export function analyse(
   request: IncomingMessageRequest,
   scope: string,
-  calibration: Calibration,
-  options: EngineOptions,
+  context: AnalysisContext,
 ): Analysis | Skipped {
+  const { options } = context;
+  if (request.isTooLong) return { skipReason: 'body_too_large' };
   if (isEncoded(request.headers)) return { skipReason: 'encoded_body' };
   const parsed = parseBody(request.body);
   if (!parsed.ok) return { skipReason: 'not_json' };
@@ -106,14 +86,23 @@ export function analyse(
   const map = isOverride ? scanBody(bytes) : clientMap;
   if (!map.ok) return { skipReason: 'not_json' };
   const prompt: Prompt = isOverride ? { ...clientPrompt, breakpoints: [], markerCount: 0 } : clientPrompt;
-  const estimates = estimatePrompt(prompt, calibration);
+  const estimate = estimatePrompt(prompt, context.calibration, context.estimates);
+  const partition: PartitionFacts = {
+    organization: '',
+    workspace: scope,
+    modelId: prompt.model.facts.id,
+    isBatch: false,
+    inferenceGeo: stringMember(parsed.value, 'inference_geo'),
+    betas: betasOf(request.headers),
+  };
+  const chain = chainOf(prompt, partition, estimate, context);
   const plan = planPlacements({
     prompt,
-    cumulativeHighTokens: estimates.cumulativeHigh,
+    cumulativeHighTokens: estimate.cumulativeHighTokens(),
     canSplice: spliceable(map),
   });
-  const chain = chainOf(prompt, parsed.value, scope, request, estimates.tokens, options);
-  return { body: parsed.value, bytes, map, clientPrompt, prompt, chain, plan, estimatedTokens: estimates.raw };
+  const estimatedTokens = estimate.rawTokens();
+  return { body: parsed.value, bytes, map, clientPrompt, prompt, chain, plan, estimatedTokens };
 }
 
 /** A block takes a marker when its bytes hold none, `null` included: a member must not be there twice. */

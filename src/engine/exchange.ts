@@ -1,11 +1,12 @@
-import { gunzipSync } from 'node:zlib';
+import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
 
 import { observe, stringMember, totalInputTokens, type Calibration } from '../core/index.ts';
 import type { PlanSummary } from '../ledger/index.ts';
-import { NOTHING_READ, spliceMarkers, type UsageReading } from '../wire/index.ts';
-import { accountFor } from './account.ts';
+import { NOTHING_READ, spliceMarkers, type BilledUsage, type UsageReading } from '../wire/index.ts';
+import { accountFor, type Account } from './account.ts';
 import { analyse, type Analysis } from './analysis.ts';
 import type { CacheModel, Forecast } from './cache-model.ts';
+import type { EstimateMemory } from './estimates.ts';
 import { createRecordId, type EngineOptions, type Mode } from './options.ts';
 import type { RefusedPlans } from './refused-plans.ts';
 import { modeOf, scopeOf, tagsOf, type IncomingMessageRequest } from './request-facts.ts';
@@ -17,6 +18,7 @@ export interface EngineContext {
   readonly cacheModel: CacheModel;
   readonly refusedPlans: RefusedPlans;
   readonly counters: EngineCounters;
+  readonly estimates: EstimateMemory;
   calibration: Calibration;
 }
 
@@ -43,7 +45,7 @@ export interface ResponseFacts {
  */
 export interface Exchange {
   readonly id: string;
-  /** What to send upstream; the original once the plan was refused. */
+  /** What to send upstream; the original once the plan was refused. Not for a body that is too long to be held. */
   readonly bytes: Buffer;
   /** `hold`: keep this (small) answer back and ask `judgeHeld` with its body. */
   responseStart(facts: ResponseFacts): 'pass' | 'hold';
@@ -68,7 +70,7 @@ function prepare(context: EngineContext, request: IncomingMessageRequest, scope:
   const untouched = { bytes: request.body, analysis: null, forecast: null, isApplied: false };
   if (mode === 'off') return { ...untouched, skipReason: 'mode_off' };
   try {
-    const found = analyse(request, scope, context.calibration, context.options);
+    const found = analyse(request, scope, context);
     if ('skipReason' in found) return { ...untouched, skipReason: found.skipReason };
     const isApplied = mode === 'optimize' && !isKnownRefusal(context, scope, found);
     const bytes = isApplied ? spliceMarkers(found.bytes, found.map, found.plan.added).bytes : request.body;
@@ -102,19 +104,34 @@ const MODEL_LENGTH_MAX = 200;
 /** Longest error answer that is unpacked to see what it is about. */
 const ERROR_BYTES_MAX = 1024 * 1024;
 
+const UNPACK_LIMIT = { maxOutputLength: ERROR_BYTES_MAX };
+
+/** What unpacks each encoding that is ever asked for upstream. */
+const UNPACKERS: ReadonlyMap<string, (body: Uint8Array) => Buffer> = new Map([
+  ['gzip', (body) => gunzipSync(body, UNPACK_LIMIT)],
+  ['br', (body) => brotliDecompressSync(body, UNPACK_LIMIT)],
+  ['zstd', (body) => zstdDecompressSync(body, UNPACK_LIMIT)],
+]);
+
 function decodeError(body: Uint8Array, encoding: string): string {
-  if (encoding !== 'gzip') return Buffer.from(body).toString('utf8');
+  const unpack = UNPACKERS.get(encoding.trim().toLowerCase());
+  if (!unpack) return Buffer.from(body).toString('utf8');
   try {
-    return gunzipSync(body, { maxOutputLength: ERROR_BYTES_MAX }).toString('utf8');
+    return unpack(body).toString('utf8');
   } catch {
     return '';
   }
 }
 
+/** Was the prompt read once? With server tools it is read again after each, and the bill is the sum (spec 5.3). */
+function isOnePass({ serverToolUse, iterations }: BilledUsage): boolean {
+  return (iterations?.length ?? 0) <= 1 && Object.values(serverToolUse).every((requests) => requests === 0);
+}
+
 /** Step 6: let the estimator learn from the bill. */
 function learn(context: EngineContext, prepared: Prepared, reading: UsageReading): void {
   const { analysis } = prepared;
-  if (!analysis || !reading.usage || !reading.complete) return;
+  if (!analysis || !reading.usage || !reading.complete || !isOnePass(reading.usage)) return;
   context.calibration = observe(context.calibration, {
     model: analysis.prompt.model.facts.id,
     estimatedTokens: analysis.estimatedTokens,
@@ -160,7 +177,7 @@ class OpenExchange implements Exchange {
     const hasOurs = isApplied && (analysis?.plan.added.length ?? 0) > 0;
     if (response.status === 400 && hasOurs) return 'hold';
     this.#beginResponse(response);
-    if (response.status < 400) this.#prepared.forecast?.begin(this.#context.options.clock.nowMs());
+    if (response.status < 400) this.#tryOwn(() => this.#prepared.forecast?.begin(this.#context.options.clock.nowMs()));
     return 'pass';
   }
 
@@ -199,26 +216,38 @@ class OpenExchange implements Exchange {
     const { counters, refusedPlans, cacheModel, options } = this.#context;
     counters.refusedPlans += 1;
     refusedPlans.add(this.#scope, analysis.prompt.model.facts.id, analysis.plan, addedTypes(analysis));
-    this.#prepared.forecast?.cancel();
-    const forecast = cacheModel.forecast(analysis, analysis.clientPrompt.breakpoints, options.clock.nowMs());
-    this.#prepared = { ...this.#prepared, bytes: this.#request.body, forecast, isApplied: false };
+    const refused = this.#prepared.forecast;
+    const original: Prepared = { ...this.#prepared, bytes: this.#request.body, forecast: null, isApplied: false };
+    this.#prepared = original;
     this.#isResent = true;
     this.#response = null;
+    this.#tryOwn(() => {
+      refused?.cancel();
+      const forecast = cacheModel.forecast(analysis, analysis.clientPrompt.breakpoints, options.clock.nowMs());
+      this.#prepared = { ...original, forecast };
+    });
+  }
+
+  /** Runs a part of our bookkeeping: its failure is counted and never the request's. */
+  #tryOwn(run: () => void): void {
+    try {
+      run();
+    } catch {
+      this.#context.counters.failedAccounts += 1;
+    }
   }
 
   /** Step 4: the answer is over, whole or not: take its usage, once. */
   #finish(error: string | null): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    if (!this.#response || this.#response.status >= 400) this.#prepared.forecast?.cancel();
-    const settle = (reading: UsageReading): void => {
-      try {
+    const hasFailed = !this.#response || this.#response.status >= 400;
+    if (hasFailed) this.#tryOwn(() => this.#prepared.forecast?.cancel());
+    const settle = (reading: UsageReading): void =>
+      this.#tryOwn(() => {
         this.#record(reading, error);
         learn(this.#context, this.#prepared, reading);
-      } catch {
-        this.#context.counters.failedAccounts += 1;
-      }
-    };
+      });
     if (this.#tap) this.#tap.finish(settle);
     else settle(NOTHING_READ);
   }
@@ -226,7 +255,7 @@ class OpenExchange implements Exchange {
   /** Step 5: one record, whatever happened: what was billed, what the model says to it, what was saved. */
   #record(reading: UsageReading, error: string | null): void {
     const { options } = this.#context;
-    const { analysis, forecast, skipReason } = this.#prepared;
+    const { analysis, skipReason } = this.#prepared;
     const atMs = this.#atMs;
     const model = analysis ? (stringMember(analysis.body, 'model') ?? '') : (reading.model ?? '');
     options.ledger.add({
@@ -234,14 +263,15 @@ class OpenExchange implements Exchange {
       atMs,
       scope: this.#scope,
       tags: tagsOf(this.#request.headers),
-      path: this.#request.path,
+      // The query may hold a credential.
+      path: this.#request.path.split('?')[0] ?? '',
       model: model.slice(0, MODEL_LENGTH_MAX),
       modelNote: analysis?.prompt.model.note ?? null,
       mode: this.#mode,
       status: this.#response?.status ?? 0,
       messageId: reading.messageId,
       stopReason: reading.stopReason,
-      ...accountFor(reading.usage, model, forecast, atMs, options.catalogue),
+      ...this.#account(reading.usage, model),
       plan: summarisePlan(this.#prepared),
       skipReason,
       isResent: this.#isResent,
@@ -250,6 +280,16 @@ class OpenExchange implements Exchange {
       firstByteMs: this.#firstByteMs === null ? null : this.#firstByteMs - atMs,
       totalMs: options.clock.nowMs() - atMs,
     });
+  }
+
+  /** An answer that cannot be priced still keeps its counters. */
+  #account(usage: BilledUsage | null, model: string): Account {
+    const { options } = this.#context;
+    let account: Account = { usage, cost: null, prediction: null, savings: null, miss: null };
+    this.#tryOwn(() => {
+      account = accountFor(usage, model, this.#prepared.forecast, this.#atMs, options.catalogue);
+    });
+    return account;
   }
 }
 

@@ -5,6 +5,7 @@
 
 import { analyse, type Analysis, type Skipped } from './analysis.ts';
 import { createCacheModel } from './cache-model.ts';
+import { createEstimateMemory } from './estimates.ts';
 import { openExchange, type EngineContext, type EngineCounters, type Exchange } from './exchange.ts';
 import { engineOptions, type EngineOptions } from './options.ts';
 import { createRefusedPlans } from './refused-plans.ts';
@@ -13,7 +14,7 @@ import type { IncomingMessageRequest } from './request-facts.ts';
 export type { Analysis, Skipped } from './analysis.ts';
 export type { EngineCounters, Exchange, ResponseFacts } from './exchange.ts';
 export { MODES, type EngineOptions, type Mode } from './options.ts';
-export { OWN_HEADERS, type Headers, type IncomingMessageRequest } from './request-facts.ts';
+export { OWN_HEADER_PREFIX, OWN_HEADERS, type Headers, type IncomingMessageRequest } from './request-facts.ts';
 
 /** Handles requests for messages. */
 export interface Engine {
@@ -37,6 +38,7 @@ export function createEngine(options: Partial<EngineOptions> = {}): Engine {
     cacheModel: createCacheModel(resolved.rules),
     refusedPlans: createRefusedPlans(),
     counters: { failedAnalyses: 0, failedAccounts: 0, refusedPlans: 0 },
+    estimates: createEstimateMemory(),
     calibration: {},
   };
   return {
@@ -52,5 +54,6 @@ export function createEngine(options: Partial<EngineOptions> = {}): Engine {
  * @example analyseRequest(Buffer.from(text)) // { plan, prompt, chain, ... } or { skipReason }
  */
 export function analyseRequest(body: Buffer, options: Partial<EngineOptions> = {}): Analysis | Skipped {
-  return analyse({ path: '/v1/messages', headers: {}, body }, '', {}, engineOptions(options));
+  const context = { options: engineOptions(options), calibration: {}, estimates: createEstimateMemory() };
+  return analyse({ path: '/v1/messages', headers: {}, body }, '', context);
 }

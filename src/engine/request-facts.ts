@@ -10,9 +10,14 @@ export interface IncomingMessageRequest {
   readonly path: string;
   readonly headers: Headers;
   readonly body: Buffer;
+  /** The body is too long to be held, and `body` is not all of it: it goes out as it comes, and only its bill is read. */
+  readonly isTooLong?: boolean;
 }
 
-/** Headers that steer us; none of them is ever forwarded. */
+/** How the name of every header begins that is meant for us; none is ever forwarded, known or not. */
+export const OWN_HEADER_PREFIX = 'x-cachewright-';
+
+/** The headers that steer us. */
 export const OWN_HEADERS: ReadonlySet<string> = new Set([
   'x-cachewright-mode',
   'x-cachewright-scope',
@@ -34,9 +39,12 @@ function one(headers: Headers, name: string): string {
  * that a name can split a scope and never join two, and no credential is kept.
  */
 export function scopeOf(headers: Headers, secret: Uint8Array): string {
+  const key = one(headers, 'x-api-key');
   const bearer = one(headers, 'authorization').replace(/^bearer\s+/i, '');
   const parts = [
-    one(headers, 'x-api-key') || bearer,
+    key || bearer,
+    // Where both are sent the service decides which counts, so a shared key must not join two bearers.
+    key && bearer,
     one(headers, 'anthropic-workspace-id'),
     one(headers, 'x-cachewright-scope'),
   ];

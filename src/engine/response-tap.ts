@@ -72,8 +72,9 @@ function decodedTap(tap: UsageTap, decoder: Transform): ResponseTap {
 
 /** A tap for an answer of this type and encoding; null when there is nothing that we could read. */
 export function createResponseTap(contentType: string, contentEncoding: string): ResponseTap | null {
-  const isStream = contentType.includes('text/event-stream');
-  if (!isStream && !contentType.includes('json')) return null;
+  const type = contentType.toLowerCase();
+  const isStream = type.includes('text/event-stream');
+  if (!isStream && !type.includes('json')) return null;
   const tap = isStream ? createSseUsageTap() : createJsonUsageTap();
   const encoding = contentEncoding.trim().toLowerCase();
   if (encoding === '' || encoding === 'identity') return plainTap(tap);

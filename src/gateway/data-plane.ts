@@ -19,6 +19,7 @@ export interface DataPlaneOptions {
 export type RequestLog = (entry: {
   readonly method: string;
   readonly path: string;
+  /** 0 when no answer came before the client left. */
   readonly status: number;
   readonly id: string | null;
   readonly headers: IncomingMessage['headers'];
@@ -85,16 +86,18 @@ async function* chunksThenRest(chunks: readonly Buffer[], rest: IncomingMessage)
 /** A request for a message: read whole, planned, sent, and accounted for. */
 async function handleMessage(options: DataPlaneOptions, request: IncomingMessage, response: ServerResponse): Promise<string | null> {
   const gathered = await gatherBody(request, options.bodyBytesMax);
+  const { url: path = '/', headers } = request;
   if (!gathered.isWhole) {
-    const declared = request.headers['content-length'];
-    const body = Readable.from(chunksThenRest(gathered.chunks, request));
+    const declared = headers['content-length'];
+    const rest = Readable.from(chunksThenRest(gathered.chunks, request));
     const bodyBytes = declared === undefined ? null : Number(declared);
-    relay({ upstream: options.upstream, response, exchange: null, buildRequest: () => outgoing(request, body, bodyBytes) });
-    return null;
+    const exchange = options.engine.open({ path, headers, body: Buffer.alloc(0), isTooLong: true });
+    relay({ upstream: options.upstream, response, exchange, buildRequest: () => outgoing(request, rest, bodyBytes) });
+    return exchange.id;
   }
   const [only] = gathered.chunks;
   const body = gathered.chunks.length === 1 && only ? only : Buffer.concat(gathered.chunks);
-  const exchange = options.engine.open({ path: request.url ?? '/', headers: request.headers, body });
+  const exchange = options.engine.open({ path, headers, body });
   relay({
     upstream: options.upstream,
     response,
@@ -110,7 +113,8 @@ export function createDataPlane(options: DataPlaneOptions): RequestListener {
     let id: string | null = null;
     response.once('close', () => {
       const { method = 'GET', url = '/', headers } = request;
-      options.log({ method, path: url.split('?')[0] ?? '/', status: response.statusCode, id, headers });
+      const status = response.headersSent ? response.statusCode : 0;
+      options.log({ method, path: url.split('?')[0] ?? '/', status, id, headers });
     });
     if (!isMessageRequest(request)) return passThrough(options, request, response);
     handleMessage(options, request, response).then(

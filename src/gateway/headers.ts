@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-import { OWN_HEADERS } from '../engine/index.ts';
+import { OWN_HEADER_PREFIX } from '../engine/index.ts';
 
 /** Headers of one connection only (RFC 9110 7.6.1), never passed on. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -30,9 +30,10 @@ export function readableEncodings(acceptEncoding: string | undefined): string {
   return kept.length === 0 ? 'identity' : kept.join(', ');
 }
 
-function namedByConnection(headers: IncomingHttpHeaders): ReadonlySet<string> {
-  const names = (headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase());
-  return new Set(names.filter((name) => name !== '' && name !== 'close'));
+/** What a `Connection` header names belongs to that connection too. */
+function namedByConnection(connection: string): ReadonlySet<string> {
+  const names = connection.split(',').map((name) => name.trim().toLowerCase());
+  return new Set(names.filter((name) => name !== ''));
 }
 
 /** The client's headers for the upstream, in their order and spelling, as a flat list of names and values. */
@@ -41,12 +42,12 @@ export function forwardedHeaders(
   headers: IncomingHttpHeaders,
   bodyBytes: number | null,
 ): string[] {
-  const dropped = namedByConnection(headers);
+  const dropped = namedByConnection(headers.connection ?? '');
   const forwarded: string[] = [];
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
     const key = name.toLowerCase();
-    if (HOP_BY_HOP.has(key) || REPLACED.has(key) || OWN_HEADERS.has(key) || dropped.has(key)) continue;
+    if (HOP_BY_HOP.has(key) || REPLACED.has(key) || dropped.has(key) || key.startsWith(OWN_HEADER_PREFIX)) continue;
     forwarded.push(name, rawHeaders[index + 1] ?? '');
   }
   forwarded.push('accept-encoding', readableEncodings(headers['accept-encoding']?.toString()));
@@ -56,11 +57,19 @@ export function forwardedHeaders(
 
 /** The upstream's headers for the client: all but those of the connection. */
 export function returnedHeaders(rawHeaders: readonly (Buffer | string)[]): string[] {
+  const texts = rawHeaders.map((item) => item.toString('latin1'));
+  const dropped = namedByConnection(headerValues(texts, 'connection'));
   const returned: string[] = [];
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const name = String(rawHeaders[index]);
-    if (HOP_BY_HOP.has(name.toLowerCase())) continue;
-    returned.push(name, (rawHeaders[index + 1] ?? '').toString('latin1'));
+  for (let index = 0; index + 1 < texts.length; index += 2) {
+    const name = texts[index] ?? '';
+    const key = name.toLowerCase();
+    if (!HOP_BY_HOP.has(key) && !dropped.has(key)) returned.push(name, texts[index + 1] ?? '');
   }
   return returned;
+}
+
+/** All values of a header in a flat list of names and values, joined as one list; empty without. */
+export function headerValues(rawHeaders: readonly string[], name: string): string {
+  const values = rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === name);
+  return values.join(', ');
 }

@@ -67,7 +67,7 @@ export async function startGateway(
   });
   const { bodyBytesMax, log } = settings;
   const data = await startServer(createDataPlane({ engine, upstream, bodyBytesMax, log }), settings.listen);
-  const app = createAdmin({ engine, upstreamUrl: settings.upstreamUrl, allowedHosts: [] });
+  const app = createAdmin({ engine, upstreamUrl: upstream.url, allowedHosts: [] });
   // Kept plain: the adapter would otherwise replace the process's own Request and Response.
   const adminListener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const admin = await startServer((request, response) => void adminListener(request, response), settings.adminListen).catch(
@@ -76,13 +76,10 @@ export async function startGateway(
       throw error;
     },
   );
-  return {
-    data,
-    admin,
-    engine,
-    async close() {
-      await Promise.all([data.close(), admin.close(0)]);
-      await upstream.close();
-    },
+  const closeAll = async (): Promise<void> => {
+    await Promise.all([data.close(), admin.close(0)]);
+    await upstream.close();
   };
+  let closed: Promise<void> | null = null;
+  return { data, admin, engine, close: () => (closed ??= closeAll()) };
 }

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 
 import type { Exchange } from '../engine/index.ts';
-import { returnedHeaders } from './headers.ts';
+import { headerValues, returnedHeaders } from './headers.ts';
 import type { Upstream, UpstreamCall, UpstreamRequest, UpstreamSink } from './upstream.ts';
 
 /** What an answer is relayed with. */
@@ -16,11 +16,6 @@ export interface RelayOptions {
 
 /** An error answer longer than this is no sentence about our markers: it is passed on. */
 const HELD_BYTES_MAX = 64 * 1024;
-
-function headerValue(rawHeaders: readonly string[], name: string): string {
-  const index = rawHeaders.findIndex((item, at) => at % 2 === 0 && item.toLowerCase() === name);
-  return index < 0 ? '' : (rawHeaders[index + 1] ?? '');
-}
 
 /** An error of ours in the API's form, so that SDKs read it as they read the API's own. */
 export function sendGatewayError(response: ServerResponse, status: number, type: string, message: string): void {
@@ -66,8 +61,8 @@ class Relay implements UpstreamSink {
 
   head(status: number, statusText: string, rawHeaders: readonly (Buffer | string)[]): void {
     const headers = returnedHeaders(rawHeaders);
-    const contentType = headerValue(headers, 'content-type');
-    const contentEncoding = headerValue(headers, 'content-encoding');
+    const contentType = headerValues(headers, 'content-type');
+    const contentEncoding = headerValues(headers, 'content-encoding');
     const verdict = this.#options.exchange?.responseStart({ status, contentType, contentEncoding }) ?? 'pass';
     if (verdict === 'hold') this.#held = { head: [status, statusText, headers], chunks: [], size: 0 };
     else this.#writeHead(status, statusText, headers);

@@ -40,6 +40,7 @@ export interface UpstreamCall {
 
 /** Sends requests to one upstream over kept-alive connections. */
 export interface Upstream {
+  /** The base URL for people to read: without user name, password and query. */
   readonly url: string;
   send(request: UpstreamRequest, sink: UpstreamSink): UpstreamCall;
   close(): Promise<void>;
@@ -66,7 +67,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const prefix = target.pathname.replace(/\/+$/, '');
   const dispatcher = createDispatcher(options);
   return {
-    url: options.url,
+    url: target.origin + prefix,
     send(request, sink) {
       let controller: Dispatcher.DispatchController | null = null;
       let abortReason: Error | null = null;
@@ -83,6 +84,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
           if (abortReason) started.abort(abortReason);
         },
         onResponseStart(started, status, _headers, statusText) {
+          // Interim answers (RFC 9110 15.2) are for this hop; the final one is still to come.
+          if (status < 200) return;
           const { rawHeaders } = started;
           sink.head(status, statusText ?? '', Array.isArray(rawHeaders) ? rawHeaders : []);
         },

@@ -30,9 +30,9 @@ export interface Prediction {
 export interface Savings {
   /** Every input token uncached. Exact: it needs only the billed counters. */
   readonly noCachingPicoUsd: PicoUsd;
-  /** The request as the client sent it, from the model. */
+  /** The request as the client sent it, from the model; 0 where it went out as it came. */
   readonly clientPicoUsd: PicoUsd;
-  /** Automatic caching in place of all markers, from the model. */
+  /** Automatic caching in place of all markers, from the model; 0 where the body was not read. */
   readonly automaticPicoUsd: PicoUsd;
 }
 

@@ -39,11 +39,16 @@ interface Candidate {
   readonly reason: string;
 }
 
-/** Last block of a level that can take a breakpoint; -1 when there is none. */
-function lastMarkable(input: PlanInput, levels: readonly Level[]): number {
-  return input.prompt.blocks.findLastIndex(
-    (block) =>
-      levels.includes(block.level) && block.canCarryMarker && block.isDocumentedCarrier && input.canSplice(block),
+/**
+ * Last block of a level on which a breakpoint can stand; -1 when there is none. One that the client has marked
+ * is such a block: passing over it would put a second breakpoint right before the client's own.
+ */
+function lastMarkable({ prompt, canSplice }: PlanInput, level: Level): number {
+  const marked = new Set(prompt.breakpoints.map((breakpoint) => breakpoint.blockIndex));
+  return prompt.blocks.findLastIndex(
+    (block, index) =>
+      block.level === level &&
+      (marked.has(index) || (block.canCarryMarker && block.isDocumentedCarrier && canSplice(block))),
   );
 }
 
@@ -55,17 +60,17 @@ function isMarkedBeyond(prompt: Prompt, level: Level): boolean {
 function findCandidates(input: PlanInput): readonly Candidate[] {
   const tail: Candidate = {
     place: 'tail',
-    blockIndex: lastMarkable(input, ['messages']),
+    blockIndex: lastMarkable(input, 'messages'),
     reason: 'the next turn reads the conversation up to here',
   };
   const system: Candidate = {
     place: 'system-end',
-    blockIndex: lastMarkable(input, ['system']),
+    blockIndex: lastMarkable(input, 'system'),
     reason: 'requests with the same tools and system read up to here',
   };
   const tools: Candidate = {
     place: 'tools-end',
-    blockIndex: lastMarkable(input, ['tools']),
+    blockIndex: lastMarkable(input, 'tools'),
     reason: 'requests with the same tools read up to here',
   };
   return [tail, system, tools];

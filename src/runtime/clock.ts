@@ -20,9 +20,14 @@ export function formatTime(timeMs: number): string {
   return new Date(timeMs).toISOString();
 }
 
+/** RFC 3339 (its section 5.6), and a date alone, which is midnight UTC. `Date.parse` takes far more, `-5` as a date of 2001. */
+const RFC_3339 = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2}))?$/;
+
 /** A time given as ms since 1970 or as RFC 3339, in ms; null when it is neither. */
 export function parseTimestamp(text: string): number | null {
-  const timeMs = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  const isMs = /^\d+$/.test(text);
+  if (!isMs && !RFC_3339.test(text)) return null;
+  const timeMs = isMs ? Number(text) : Date.parse(text.toUpperCase());
   return Number.isFinite(timeMs) ? timeMs : null;
 }
 

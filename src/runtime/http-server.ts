@@ -65,6 +65,12 @@ export async function startServer(handler: RequestListener, options: ListenOptio
     server.once('error', (error: NodeJS.ErrnoException) => reject(new ListenError(explain(error, options))));
     server.listen(options.port, options.host, resolve);
   });
+  server.on('request', (_request, response) => {
+    response.once('close', () => {
+      // Nobody may use a kept connection again: waiting for its client to let go would hold up closing.
+      if (!server.listening) server.closeIdleConnections();
+    });
+  });
   const address = server.address();
   if (address === null || typeof address === 'string')
     throw new ListenError(`no address for ${options.host}`);

@@ -51,6 +51,10 @@ describe('1.5 what may not carry a marker', () => {
   it('1.5: citations', () => {
     const cited = { ...text(2), citations: [{ type: 'char_location' }, marked({ type: 'char_location' })] };
     expect(refusal(messages(cited))).toBe(`messages.0.content.0.citations.1.cache_control: ${EXTRA}`);
+    const document = { type: 'document', source: {}, citations: marked({ enabled: true }) };
+    expect(refusal(messages(document))).toBe(`messages.0.content.0.citations.cache_control: ${EXTRA}`);
+    const parent = { ...document, source: { type: 'content', content: [text(1)] } };
+    expect(refusal(messages(parent))).toBe(`messages.0.content.0.citations.cache_control: ${EXTRA}`);
   });
 
   const insideResults: readonly (readonly [string, JsonObject, string])[] = [
@@ -91,6 +95,18 @@ describe('1.5 what may not carry a marker', () => {
         },
       },
       'content.tool_references.0',
+    ],
+    [
+      'a text of the document of a web fetch result',
+      {
+        type: 'web_fetch_tool_result',
+        tool_use_id: '1',
+        content: {
+          type: 'web_fetch_result',
+          content: { type: 'document', source: { type: 'content', content: [marked(text(1))] } },
+        },
+      },
+      'content.content.source.content.0',
     ],
     [
       'a text of a search result',

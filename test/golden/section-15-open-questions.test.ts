@@ -3,7 +3,7 @@ import { billTokens, noTokens, standardPricing } from '../../src/core/bill/index
 import { defaultOpenQuestions, type OpenQuestions, type Ttl } from '../../src/core/cache/index.ts';
 import { resolveModel } from '../../src/core/catalogue/index.ts';
 import type { JsonObject } from '../../src/core/json.ts';
-import { readPrompt } from '../../src/core/prompt/index.ts';
+import { chainPrefixes, readPrompt } from '../../src/core/prompt/index.ts';
 import {
   counters,
   createService,
@@ -138,7 +138,15 @@ describe('15 entries and reads', () => {
     const again = service.send(stack('1h', '1h'), 10 * MINUTE_MS).outcome;
     expect(counters(again)).toEqual([2000, 0, 0, 0]);
     expect(again.written.map(({ tokens, ttl }) => [tokens, ttl])).toEqual([[1000, '1h']]);
-    expect(service.send(stack('1h', '1h'), 11 * MINUTE_MS).outcome.readTokens).toBe(2000);
+    expect(service.send(stack('1h', '1h'), 11 * MINUTE_MS).outcome.written).toEqual([]);
+    expect(service.send(stack('1h'), 70 * MINUTE_MS).outcome.readTokens).toBe(1000);
+  });
+
+  it('15: a live entry of another TTL below the hit is another entry', () => {
+    const service = createService(rulesWith({ rewritesBelowHit: true }));
+    for (const { body, atMs } of layered) service.send(body, atMs);
+    service.send(stack('1h', '1h'), MINUTE_MS);
+    expect(service.send(stack('5m'), 59 * MINUTE_MS).outcome.readTokens).toBe(1000);
   });
 
   it('15: a 1h entry serves its whole prefix, whatever lies below it', () => {
@@ -216,6 +224,36 @@ describe('15 where settings are rendered', () => {
     ];
     expect(lastRead({}, ...steps)).toBe(600);
     expect(lastRead({ outputFormatLevel: 'system' }, ...steps)).toBe(0);
+  });
+
+  it('9.6, 15: tokens that depend on tool_choice are rendered at messages, so that system stays as it is', () => {
+    const cumulative = (model: string, type: string, open: Partial<OpenQuestions>): readonly number[] => {
+      const body = {
+        model,
+        tools: [{ name: 't' }],
+        system: 's',
+        messages: [user(text(1))],
+        tool_choice: { type },
+      };
+      const options = { partition: '', hash: (content: string) => content, countTokens: () => 1 };
+      const prompt = readPrompt(body, { open: { ...defaultOpenQuestions, ...open } });
+      return chainPrefixes(prompt, { ...options, countsOverhead: true }).cumulativeTokens;
+    };
+    expect(cumulative('claude-opus-5', 'auto', {})).toEqual([1, 288, 289]);
+    expect(cumulative('claude-opus-5', 'any', {})).toEqual([1, 288, 409]);
+    expect(cumulative('claude-opus-5', 'tool', {})).toEqual([1, 288, 409]);
+    expect(cumulative('claude-opus-5', 'none', {})).toEqual([1, 288, 289]);
+    expect(cumulative(NEWER, 'any', {})).toEqual([1, 288, 289]);
+    const atSystem = { toolChoiceOverheadLevel: 'system' } as const;
+    expect(cumulative('claude-opus-5', 'any', atSystem)).toEqual([1, 408, 409]);
+    expect(cumulative('claude-opus-5', 'auto', atSystem)).toEqual([1, 288, 289]);
+  });
+
+  it('9.6: a prompt without tools, or with deferred ones only, has no overhead', () => {
+    const tools = [{ name: 't', defer_loading: true }];
+    for (const body of [{ messages: [user(text(1))] }, { tools, messages: [user(text(1))] }]) {
+      expect(readPrompt({ model: NEWER, ...body }).overhead).toEqual({ systemTokens: 0, messagesTokens: 0 });
+    }
   });
 
   it('13: settings go into the prefix where their level begins', () => {

@@ -170,11 +170,13 @@ describe('2.5 turn-scoped system messages', () => {
     expect(blocks.map((block) => block.role)).toEqual(['user']);
   });
 
-  it('2.5: a system message without clear_at stays', () => {
-    const { blocks } = readPrompt({
-      model: NEWER,
-      messages: [{ role: 'system', content: 'always' }, user(text(1))],
-    });
-    expect(blocks.map((block) => block.role)).toEqual(['system', 'user']);
+  it('2.5: a system message without clear_at stays, and so does every other message', () => {
+    const messages = [
+      { role: 'system', content: 'always' },
+      { role: 'user', content: 'first', clear_at: 'next_user_message' },
+      user(text(1)),
+    ];
+    const { blocks } = readPrompt({ model: NEWER, messages });
+    expect(blocks.map((block) => block.role)).toEqual(['system', 'user', 'user']);
   });
 });

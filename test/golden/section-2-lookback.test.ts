@@ -184,6 +184,8 @@ describe('2.2 runs of tool calls and results', () => {
     const service = createService(rulesWith({ collapsedRunEnds: 'last' }));
     service.send(results(5, [2, 4]), 0);
     expect(service.send(results(9, [9]), 1).outcome.readTokens).toBe(0);
+    // A breakpoint tests its own block even there.
+    expect(service.send(results(5, [4]), 1).outcome.readTokens).toBe(604);
     const whole = createService(rulesWith({ collapsedRunEnds: 'last' }));
     whole.send(results(5, [5]), 0);
     const longer = results(5, []);

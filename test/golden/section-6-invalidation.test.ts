@@ -353,6 +353,12 @@ describe('6 details of rows', () => {
     expect(survivalOf({ ...BASE, model: OLDER }, { ...off, model: OLDER })).toEqual(downTo('messages'));
   });
 
+  it('6: another tool named by tool_choice', () => {
+    const choose = (name: string): JsonObject => ({ ...BASE, tool_choice: { type: 'tool', name } });
+    expect(survivalOf(choose('first'), choose('second'))).toEqual(downTo('system'));
+    expect(survivalOf(choose('first'), choose('first'))).toEqual(downTo('messages'));
+  });
+
   it('6: Skills in another order or version', () => {
     const skills = (...ids: readonly string[]): JsonObject => ({
       ...BASE,

@@ -87,6 +87,13 @@ export function toolResult(random: Random, id: string): JsonObject {
         { type: 'document', source: { type: 'base64', media_type: 'application/pdf', data: 'JVBERi0=' } },
       ],
     ],
+    [
+      0.5,
+      () => [
+        text(random, 1, 5),
+        { type: 'document', source: { type: 'content', content: innerContent(random, 0.1) } },
+      ],
+    ],
     [0.5, () => [{ type: 'tool_reference', tool_name: 'deferred_1' }]],
     [0.6, () => undefined],
   ])();

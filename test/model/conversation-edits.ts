@@ -125,6 +125,8 @@ function changeToolChoice(settings: JsonObject, random: Random): void {
   ]);
 }
 
+const KEEP_THINKING: JsonObject = { edits: [{ type: 'clear_thinking_20251015', keep: 'all' }] };
+
 const FORMAT: JsonObject = {
   type: 'json_schema',
   schema: { type: 'object', properties: { answer: { type: 'string' } } },
@@ -152,6 +154,7 @@ function changeSetting({ settings }: Conversation, random: Random): void {
         }),
     ],
     [1, () => (settings['container'] = { id: `container_${random.int(0, 9)}` })],
+    [1, () => (settings['context_management'] = KEEP_THINKING)],
     [1, () => (settings['temperature'] = random.pick([0.5, 1]))],
     [1, () => (settings['metadata'] = { user_id: `user_${random.int(0, 9)}` })],
     [1, () => (settings['stop_sequences'] = ['stop'])],

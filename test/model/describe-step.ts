@@ -7,10 +7,8 @@ import type { Step } from './sequences.ts';
 function describeMarker(block: JsonObject): string {
   const inner = innerBlocks(block).map(describeMarker).join('');
   const marker = block['cache_control'];
-  const own =
-    marker === undefined || marker === null
-      ? ''
-      : `*${isObject(marker) ? JSON.stringify(marker['ttl'] ?? '5m') : 'bad'}`;
+  const ttl = isObject(marker) ? (marker['ttl'] ?? '5m') : 'bad';
+  const own = marker === undefined || marker === null ? '' : `*${typeof ttl === 'string' ? ttl : 'bad'}`;
   return inner === '' ? own : `${own}{${inner}}`;
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isObject, memberOf, objectsIn, type JsonObject } from './reference-json.ts';
 import { innerBlocks } from './reference-markers.ts';
-import { factsOf } from './reference-models.ts';
+import { factsOf, undatedId } from './reference-models.ts';
 import { blocksOf, isWebTool, thinkingOf, withoutMarkers, type RenderedBlock } from './reference-render.ts';
 
 function hash(...parts: readonly unknown[]): string {
@@ -20,8 +20,9 @@ function hasBlock(body: JsonObject, test: (block: JsonObject) => boolean): boole
 
 /** Root of all keys: nothing is shared between workspaces or models (spec 8), nor, where rendered ahead, between configurations (spec 6). */
 function rootKey(body: JsonObject, workspace: string): string {
-  const isAhead = factsOf(String(body['model'])).rendersConfigAhead;
-  return hash('root', workspace, body['model'], isAhead ? [thinkingOf(body), effortOf(body)] : null);
+  const model = String(body['model']);
+  const isAhead = factsOf(model).rendersConfigAhead;
+  return hash('root', workspace, undatedId(model), isAhead ? [thinkingOf(body), effortOf(body)] : null);
 }
 
 /** What changes the system prompt without being a block of it (spec 6, 13). */

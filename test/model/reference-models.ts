@@ -61,9 +61,14 @@ export const MODELS: Readonly<Record<string, ModelFacts>> = {
   'claude-3-5-haiku': older(2048, false),
 };
 
-/** Facts of a model by id; a date suffix is ignored. Throws for an id the spec does not name. */
+/** A model's id without its date: both name the same model, and what is cached is per model (spec 0, 8). */
+export function undatedId(model: string): string {
+  return model.replace(/-\d{8}$/u, '');
+}
+
+/** Facts of a model by id, dated or not. Throws for an id the spec does not name. */
 export function factsOf(model: string): ModelFacts {
-  const facts = MODELS[model.replace(/-\d{8}$/u, '')];
+  const facts = MODELS[undatedId(model)];
   if (facts === undefined) throw new Error(`the reference does not know the model ${model}`);
   return facts;
 }

@@ -1,5 +1,5 @@
 import { innerBlocks, canCarryMarker, markerOfBlock, markerOfTool, type Ttl } from './reference-markers.ts';
-import { demand, isObject, objectsIn, type JsonObject } from './reference-json.ts';
+import { demand, isObject, memberOf, objectsIn, type JsonObject } from './reference-json.ts';
 import { factsOf } from './reference-models.ts';
 import { countWords } from './reference-words.ts';
 
@@ -66,6 +66,13 @@ function stripThinking(messages: Message[], keepsAll: boolean, isDisabled: boole
   }
 }
 
+/** Context editing may force keeping all thinking (spec 7.6); any other `keep` leaves the model's own rule. */
+function keepsAllThinking(body: JsonObject): boolean {
+  const edits = objectsIn(memberOf(body['context_management'], 'edits'));
+  const isForced = edits.some(({ type, keep }) => type === 'clear_thinking_20251015' && keep === 'all');
+  return isForced || factsOf(String(body['model'])).keepsAllThinking;
+}
+
 function readMessages(body: JsonObject): Message[] {
   return objectsIn(body['messages']).map((message) => ({
     role: String(message['role']),
@@ -105,8 +112,7 @@ function renderMessages(body: JsonObject): RenderedBlock[] {
       'marker on a turn-scoped system message',
     );
   }
-  const facts = factsOf(String(body['model']));
-  stripThinking(messages, facts.keepsAllThinking, thinkingOf(body)['type'] === 'disabled');
+  stripThinking(messages, keepsAllThinking(body), thinkingOf(body)['type'] === 'disabled');
   return messages.filter((message, index) => !isCleared(message, index, messages)).flatMap(renderMessage);
 }
 

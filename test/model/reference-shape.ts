@@ -2,13 +2,18 @@ import { demand, isObject, type JsonObject } from './reference-json.ts';
 
 const ROLES: readonly unknown[] = ['user', 'assistant', 'system'];
 
+function checkBlock(block: JsonObject, where: string): void {
+  const { type, text, content } = block;
+  if (type === 'text') demand(typeof text === 'string', `${where} holds a text block without text`);
+  if (type === 'tool_result' && content !== undefined) checkBlocks(content, `${where} of a tool result`);
+}
+
 function checkBlocks(content: unknown, where: string): void {
   if (typeof content === 'string') return;
   demand(Array.isArray(content), `${where} must be a string or a list`);
   for (const block of content as unknown[]) {
     demand(isObject(block) && typeof block['type'] === 'string', `${where} holds something that is no block`);
-    if (block['type'] === 'text')
-      demand(typeof block['text'] === 'string', `${where} holds a text block without text`);
+    checkBlock(block, where);
   }
 }
 
@@ -49,7 +54,13 @@ export function checkShape(body: unknown, endpoint: 'messages' | 'count_tokens')
     tools === undefined || (Array.isArray(tools) && tools.every(isObject)),
     'tools must be a list of objects',
   );
+  const { thinking } = body;
+  demand(thinking === undefined || thinking === null || isObject(thinking), 'thinking must be an object');
   if (endpoint === 'messages') {
+    demand(
+      body['stream'] === undefined || typeof body['stream'] === 'boolean',
+      'stream must be true or false',
+    );
     checkMaxTokens(body);
     checkPrewarm(body);
   }

@@ -76,6 +76,9 @@ const CORRUPTIONS: readonly ((body: JsonObject) => void)[] = [
   (body) => delete body['model'],
   (body) => (body['model'] = 5),
   (body) => (body['cache_control'] = 'ephemeral'),
+  (body) => (body['thinking'] = 'on'),
+  (body) =>
+    (body['messages'] = [{ role: 'user', content: [{ type: 'tool_result', tool_use_id: 't', content: 5 }] }]),
 ];
 
 /** Breaks a body's types so that it must be refused. */

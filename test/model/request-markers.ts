@@ -72,7 +72,8 @@ function markNested(conversation: Conversation, ttl: Ttl, random: Random): void 
   if (parents.length === 0) return;
   const parent = random.chance(0.5) ? parents.at(-1)! : random.pick(parents);
   const inner = innerBlocks(parent).filter(canCarryMarker);
-  const marked = random.chance(0.85) ? inner.at(-1)! : random.pick(inner);
+  const chosen = random.chance(0.85) ? inner.at(-1)! : random.pick(inner);
+  const marked = (random.chance(0.5) ? innerBlocks(chosen).findLast(canCarryMarker) : undefined) ?? chosen;
   marked['cache_control'] = spellMarker(ttl, random);
   if (random.chance(0.35)) parent['cache_control'] = spellMarker(random.pick(['5m', '1h']), random);
 }

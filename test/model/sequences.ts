@@ -30,7 +30,10 @@ const MODEL_WEIGHTS: readonly (readonly [number, string])[] = [
   [1, 'claude-opus-4-7'],
   [1, 'claude-opus-4-6'],
   [1, 'claude-opus-4-5-20251101'],
+  [1, 'claude-sonnet-4-5-20250929'],
   [0.5, 'claude-opus-4-1'],
+  [0.3, 'claude-sonnet-4-20250514'],
+  [0.3, 'claude-3-5-haiku-20241022'],
   [1, 'claude-haiku-4-5'],
 ];
 
@@ -159,6 +162,7 @@ class SequenceBuilder {
       body: this.#random.weighted<JsonObject | string>([
         [8, broken],
         [1, badLimit],
+        [1, { ...body, stream: 'yes' }],
         [1, badText],
       ]),
       workspace,

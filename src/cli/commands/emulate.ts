@@ -14,6 +14,7 @@ interface EmulateFlags {
   readonly slackMs: number;
   readonly ttlScale: number;
   readonly seed: number;
+  readonly binding: 'off' | 'strict';
 }
 
 async function emulate(flags: EmulateFlags): Promise<void> {
@@ -35,6 +36,7 @@ export function addEmulateCommand(program: Command): void {
     .addOption(new Option('--slack-ms <ms>', 'how long an entry outlives its TTL').default(0).argParser(parseAmount))
     .addOption(new Option('--ttl-scale <factor>', 'divides every TTL').default(1).argParser(parseFactor))
     .addOption(new Option('--seed <number>', 'seed of ids').default(1).argParser(parseWhole))
+    .addOption(new Option('--binding <kind>', 'whether thinking blocks are bound to model and conversation').choices(['off', 'strict']).default('off'))
     .action(emulate);
   for (const option of listenOptions(8790, 'CACHEWRIGHT_EMULATOR_')) command.addOption(option);
 }

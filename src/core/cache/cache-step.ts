@@ -99,7 +99,7 @@ export function cacheStep(
   const eligible = request.breakpoints.filter((b) => tokensAt(b.blockIndex) >= request.minCacheableTokens);
   const { hitIndex, nearMiss } = findLongestHit(state, request, eligible, at.startMs, rules);
   const beyond = eligible.filter((breakpoint) => breakpoint.blockIndex > hitIndex);
-  const written = entriesToWrite(request, eligible, hitIndex, at, rules);
+  const written = entriesToWrite(state, request, eligible, hitIndex, at, rules);
   const refreshed = refreshPath(state, request, hitIndex, at.startMs, rules);
   const upgraded = upgradeHit(refreshed, request, eligible, hitIndex, at.startMs, rules);
 
@@ -240,6 +240,7 @@ function upgradeHit(
 
 /** Step 5: entries in prefix order, each resting on the one below it. */
 function entriesToWrite(
+  state: CacheState,
   request: CacheRequest,
   eligible: readonly Breakpoint[],
   hitIndex: number,
@@ -250,9 +251,9 @@ function entriesToWrite(
   const written: CacheEntry[] = [];
   for (const breakpoint of eligible) {
     const isBelowHit = breakpoint.blockIndex < hitIndex;
-    const isWritten = breakpoint.blockIndex > hitIndex || (isBelowHit && rules.open.rewritesBelowHit);
     const prefixId = request.prefixIds[breakpoint.blockIndex];
-    if (!isWritten || prefixId === undefined) continue;
+    if (prefixId === undefined || breakpoint.blockIndex === hitIndex) continue;
+    if (isBelowHit && !isRewritten(state, prefixId, breakpoint.ttl, at.startMs, rules)) continue;
     written.push({
       prefixId,
       partition: request.partition,
@@ -268,6 +269,13 @@ function entriesToWrite(
   return written;
 }
 
+/** Only under the switch, and only what is missing: below the hit a live entry has just been renewed. */
+function isRewritten(state: CacheState, id: PrefixId, ttl: Ttl, nowMs: number, rules: CacheRules): boolean {
+  const entries = state.entries.get(id) ?? [];
+  const isLive = entries.some((entry) => entry.ttl === ttl && isReadable(state, entry, nowMs, rules));
+  return rules.open.rewritesBelowHit && !isLive;
+}
+
 /** Adds what was written; an expired entry of the same prefix has no further use. */
 function addEntries(
   state: CacheState,
@@ -279,12 +287,6 @@ function addEntries(
     const others = (next.entries.get(entry.prefixId) ?? []).filter(
       (other) => conditionOf(other, nowMs, rules) !== 'expired',
     );
-    const isRewrite = others.some(
-      (other) => other.ttl === entry.ttl && isReadable(next, other, nowMs, rules),
-    );
-    // Below the hit a live entry has just been renewed: it needs no second copy.
-    return isRewrite && rules.open.rewritesBelowHit
-      ? next
-      : withEntries(next, entry.prefixId, [...others, entry]);
+    return withEntries(next, entry.prefixId, [...others, entry]);
   }, state);
 }

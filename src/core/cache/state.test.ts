@@ -154,13 +154,13 @@ describe('markReady and withdraw', () => {
     expect(all(oneGone).map((each) => each.readyMs)).toEqual([100, 100]);
   });
 
-  it('leaves the entries of a later twin alone', () => {
-    const [, both] = cacheStep(written, REQUEST, { startMs: 7, readyMs: Infinity });
-    const left = withdraw(both, outcome.written);
-    expect(
-      all(left)
+  it('leaves the entries of an earlier or later twin alone', () => {
+    const [later, both] = cacheStep(written, REQUEST, { startMs: 7, readyMs: Infinity });
+    const expiries = (state: CacheState): readonly number[] =>
+      all(state)
         .map((each) => each.expiresMs)
-        .toSorted(),
-    ).toEqual([300_007, 3_600_007]);
+        .toSorted((a, b) => a - b);
+    expect(expiries(withdraw(both, outcome.written))).toEqual([300_007, 3_600_007]);
+    expect(expiries(withdraw(both, later.written))).toEqual([300_000, 3_600_000]);
   });
 });

@@ -64,8 +64,8 @@ describe('resolveModel, ids that are not', () => {
     expect(resolved.note?.length).toBeLessThan(200);
   });
 
-  it('needs at least one model', () => {
-    expect(() => resolveModel('claude-opus-6', [])).not.toThrow();
+  it('falls back on the shipped models where the catalogue has none to offer', () => {
+    expect(resolveModel('claude-opus-6', []).facts.id).toBe(MODELS[0]?.id);
     expect(resolveModel('x', defaultCatalogue.slice(0, 1)).facts.id).toBe(MODELS[0]?.id);
   });
 });

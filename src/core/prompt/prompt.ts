@@ -1,5 +1,6 @@
 import type { Breakpoint, CacheRequest, PrefixChain } from '../cache/cache-step.ts';
 import { defaultOpenQuestions, type OpenQuestions } from '../cache/rules.ts';
+import type { PrefixId } from '../cache/state.ts';
 import { PLATFORMS, type PlatformRules } from '../catalogue/platforms.ts';
 import { defaultCatalogue, resolveModel, type Catalogue, type ResolvedModel } from '../catalogue/resolve.ts';
 import { isObject, stringMember, type JsonObject } from '../json.ts';
@@ -92,8 +93,18 @@ function canonicalBlock(block: RawBlock, bare: JsonObject, sourceOrder: boolean)
     block.type === 'tool_result' && typeof bare['content'] === 'string'
       ? withMember(bare, 'content', [{ type: 'text', text: bare['content'] }])
       : bare;
-  const extras = messageExtras(block, sourceOrder);
-  return `${block.level}|${block.role ?? ''}|${extras}|${canonicalJson(own, sourceOrder)}`;
+  const content = bareTextOf(own) ?? canonicalJson(own, sourceOrder);
+  return `${block.level}|${block.role ?? ''}|${messageExtras(block, sourceOrder)}|${content}`;
+}
+
+/**
+ * The text of a block that is nothing but text, marked so that no JSON can be taken for it; null for any other.
+ * Most of a prompt is such text, and writing it as JSON only to hash it would be the dearest step of reading it.
+ */
+function bareTextOf(value: JsonObject): string | null {
+  const keys = Object.keys(value);
+  const isBare = keys.length === 2 && keys[0] === 'type' && keys[1] === 'text' && value['type'] === 'text';
+  return isBare && typeof value['text'] === 'string' ? `text:${value['text']}` : null;
 }
 
 /** Members of a message that are rendered with it, such as its own effort (spec 2.5, 7.5). */
@@ -171,8 +182,8 @@ export interface ChainOptions {
   /** Workspace or organisation, model and whatever else separates caches (spec 8). */
   readonly partition: string;
   readonly hash: HashText;
-  /** Tokens of one block; whole, not negative. */
-  readonly countTokens: (block: Block) => number;
+  /** Tokens of one block, asked once for each in order; whole, not negative. The prefix ends with the block. */
+  readonly countTokens: (block: Block, prefixId: PrefixId) => number;
   readonly platform?: PlatformRules;
   /** Counts what the service adds for tools at the levels where it is rendered. @default false */
   readonly countsOverhead?: boolean;
@@ -196,7 +207,7 @@ export function chainPrefixes(prompt: Prompt, options: ChainOptions): PrefixChai
       if (countsOverhead) tokens += prompt.overhead[`${entered}Tokens`];
     }
     if (block.canonical !== '') prefix = hash(`${prefix}\n${block.canonical}`);
-    tokens += options.countTokens(block);
+    tokens += options.countTokens(block, prefix);
     prefixIds.push(prefix);
     cumulativeTokens.push(tokens);
     positions.push(nextPosition(positions, prompt.blocks[index - 1], block, platform));
