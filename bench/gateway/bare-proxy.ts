@@ -19,6 +19,7 @@ const server = createServer((request, response) => {
       body: Buffer.concat(chunks),
     } as const;
     agent.dispatch(options, {
+      onRequestStart: () => undefined,
       onResponseStart(_controller, status, received) {
         const { connection: _c, 'transfer-encoding': _t, 'keep-alive': _k, ...passed } = received;
         response.writeHead(status, passed);

@@ -41,7 +41,8 @@ export async function runRound(
     requestsPerSecond: answered / result.duration,
     p50Ms: result.latency.p50,
     p99Ms: result.latency.p99,
-    cpuUsPerRequest: before === null || after === null ? null : ((after - before) * 1e6) / Math.max(1, answered),
+    cpuUsPerRequest:
+      before === null || after === null ? null : ((after - before) * 1e6) / Math.max(1, answered),
     failed: result.non2xx + result.errors,
   };
 }
@@ -65,7 +66,11 @@ function firstByteMs(target: Target, body: string): Promise<number> {
 }
 
 /** Median time to the first byte of streams, one after the other; null when any of them failed. */
-export async function firstByteP50Ms(target: Target, bodies: readonly string[], count: number): Promise<number | null> {
+export async function firstByteP50Ms(
+  target: Target,
+  bodies: readonly string[],
+  count: number,
+): Promise<number | null> {
   const times: number[] = [];
   for (let index = 0; index < count; index += 1) {
     const timeMs = await firstByteMs(target, bodies[index % bodies.length] ?? '');

@@ -45,7 +45,16 @@ function installPortkey(): boolean {
   if (existsSync(`${PORTKEY_FOLDER}/node_modules/@portkey-ai/gateway`)) return true;
   mkdirSync(PORTKEY_FOLDER, { recursive: true });
   const name = `@portkey-ai/gateway@${PORTKEY_VERSION}`;
-  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', PORTKEY_FOLDER, name];
+  const args = [
+    'install',
+    '--no-save',
+    '--no-audit',
+    '--no-fund',
+    '--ignore-scripts',
+    '--prefix',
+    PORTKEY_FOLDER,
+    name,
+  ];
   return spawnSync('npm', args, { stdio: 'ignore' }).status === 0;
 }
 
@@ -62,7 +71,12 @@ function spread(values: readonly number[], digits: number): string {
 type Rounds = ReadonlyMap<string, readonly Round[]>;
 
 /** Pair by pair, round by round: a drift of the machine's speed cancels out. */
-function ratios(rounds: Rounds, name: string, base: string, pick: (round: Round) => number | null): readonly number[] {
+function ratios(
+  rounds: Rounds,
+  name: string,
+  base: string,
+  pick: (round: Round) => number | null,
+): readonly number[] {
   const own = rounds.get(name) ?? [];
   const other = rounds.get(base) ?? [];
   return own.flatMap((round, index) => {
@@ -73,21 +87,34 @@ function ratios(rounds: Rounds, name: string, base: string, pick: (round: Round)
 }
 
 function printCase(test: Case, rounds: Rounds): void {
-  print(`\n${test.name} JSON, ${test.connections} connections, ${ROUNDS} rounds of ${test.seconds} s: median (min-max)`);
+  print(
+    `\n${test.name} JSON, ${test.connections} connections, ${ROUNDS} rounds of ${test.seconds} s: median (min-max)`,
+  );
   for (const [name, own] of rounds) {
-    const rate = spread(own.map((round) => round.requestsPerSecond), 0);
-    const latency = spread(own.map((round) => round.p50Ms), 2);
+    const rate = spread(
+      own.map((round) => round.requestsPerSecond),
+      0,
+    );
+    const latency = spread(
+      own.map((round) => round.p50Ms),
+      2,
+    );
     const cpu = own.flatMap((round) => (round.cpuUsPerRequest === null ? [] : [round.cpuUsPerRequest]));
     const cpuText = cpu.length > 0 ? `, CPU ${spread(cpu, 0)} us/request` : '';
     const failed = own.reduce((sum, round) => sum + round.failed, 0);
-    print(`  ${name.padEnd(9)} ${rate} requests/s, p50 ${latency} ms${cpuText}${failed > 0 ? `, ${failed} FAILED` : ''}`);
+    print(
+      `  ${name.padEnd(9)} ${rate} requests/s, p50 ${latency} ms${cpuText}${failed > 0 ? `, ${failed} FAILED` : ''}`,
+    );
   }
   const rate = (round: Round): number => round.requestsPerSecond;
   const cpu = (round: Round): number | null => round.cpuUsPerRequest;
   for (const name of ['observe', 'optimize']) {
-    print(`  ${name} / bare: requests/s ${spread(ratios(rounds, name, 'bare', rate), 2)}, CPU ${spread(ratios(rounds, name, 'bare', cpu), 2)}`);
+    print(
+      `  ${name} / bare: requests/s ${spread(ratios(rounds, name, 'bare', rate), 2)}, CPU ${spread(ratios(rounds, name, 'bare', cpu), 2)}`,
+    );
   }
-  if (rounds.has('portkey')) print(`  optimize / portkey: requests/s ${spread(ratios(rounds, 'optimize', 'portkey', rate), 2)}`);
+  if (rounds.has('portkey'))
+    print(`  optimize / portkey: requests/s ${spread(ratios(rounds, 'optimize', 'portkey', rate), 2)}`);
 }
 
 async function measureCase(test: Case, targets: readonly Target[]): Promise<void> {
@@ -111,11 +138,17 @@ async function measureStreams(targets: readonly Target[]): Promise<void> {
       if (round > 0 && p50Ms !== null) times.get(target.name)?.push(p50Ms);
     }
   }
-  print(`\nSSE, 20 KB request, one at a time, ${ROUNDS} rounds of ${STREAMS_A_ROUND}: first byte p50, median (min-max) of rounds`);
+  print(
+    `\nSSE, 20 KB request, one at a time, ${ROUNDS} rounds of ${STREAMS_A_ROUND}: first byte p50, median (min-max) of rounds`,
+  );
   const base = times.get('direct') ?? [];
   for (const [name, own] of times) {
     const added = own.map((timeMs, index) => timeMs - (base[index] ?? 0));
-    print(own.length === 0 ? `  ${name.padEnd(9)} failed` : `  ${name.padEnd(9)} ${spread(own, 2)} ms, added ${spread(added, 2)} ms`);
+    print(
+      own.length === 0
+        ? `  ${name.padEnd(9)} failed`
+        : `  ${name.padEnd(9)} ${spread(own, 2)} ms, added ${spread(added, 2)} ms`,
+    );
   }
 }
 
@@ -127,11 +160,20 @@ async function main(): Promise<void> {
     await cachewright(upstream, 'observe'),
     await cachewright(upstream, 'optimize'),
   ];
-  if (installPortkey()) targets.push(await portkey(upstream, 18_787));
+  if (installPortkey()) targets.push(await portkey(upstream));
   else print(`@portkey-ai/gateway@${PORTKEY_VERSION} could not be installed: measured without it`);
-  print(`Node ${process.versions.node}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}; client, gateways and upstream share it`);
+  print(
+    `Node ${process.versions.node}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}; client, gateways and upstream share it`,
+  );
   for (const test of CASES) await measureCase(test, targets);
   await measureStreams(targets);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    stopAll();
+    process.exit(1);
+  });
 }
 
 main()

@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
 /** A way to the upstream that is measured. */
@@ -24,7 +26,11 @@ function cpuOf(pid: number | undefined): number | null {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-async function start(args: readonly string[], pick: (line: string) => string | null, env = process.env): Promise<{ url: string; child: ChildProcess }> {
+async function start(
+  args: readonly string[],
+  pick: (line: string) => string | null,
+  env = process.env,
+): Promise<{ url: string; child: ChildProcess }> {
   const child = spawn(process.execPath, [...args], { stdio: ['ignore', 'pipe', 'inherit'], env });
   children.push(child);
   for await (const line of createInterface({ input: child.stdout })) {
@@ -57,17 +63,32 @@ export async function bareProxy(upstream: string): Promise<Target> {
 export async function cachewright(upstream: string, mode: 'observe' | 'optimize'): Promise<Target> {
   const args = ['serve', '--json', '--port', '0', '--admin-port', '0', '--log-level', 'silent'];
   const pick = (line: string): string | null => /"name":"gateway","url":"([^"]+)"/.exec(line)?.[1] ?? null;
-  const { url, child } = await start([`${root}/dist/cli/main.js`, ...args, '--mode', mode, '--upstream', upstream], pick);
+  const { url, child } = await start(
+    [`${root}/dist/cli/main.js`, ...args, '--mode', mode, '--upstream', upstream],
+    pick,
+  );
   return { name: mode, url, headers: {}, cpuSeconds: () => cpuOf(child.pid) };
 }
 
 /** Folder with the other gateway, installed on demand and never with the project. */
-export const PORTKEY_FOLDER: string = `${root}/bench/.portkey`;
+export const PORTKEY_FOLDER: string = `${root}/.node/portkey`;
 export const PORTKEY_VERSION = '1.15.2';
 
-export async function portkey(upstream: string, port: number): Promise<Target> {
+/** A port that nothing has now: the other gateway cannot be told to take any. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+export async function portkey(upstream: string): Promise<Target> {
+  const port = await freePort();
   const script = `${PORTKEY_FOLDER}/node_modules/@portkey-ai/gateway/build/start-server.js`;
-  const pick = (line: string): string | null => (/running|localhost|Ready/i.test(line) ? `http://127.0.0.1:${port}` : null);
+  const pick = (line: string): string | null =>
+    /running|localhost|Ready/i.test(line) ? `http://127.0.0.1:${port}` : null;
   const { url, child } = await start([script, '--headless', `--port=${port}`], pick);
   const headers = { 'x-portkey-provider': 'anthropic', 'x-portkey-custom-host': `${upstream}/v1` };
   return { name: 'portkey', url, headers, cpuSeconds: () => cpuOf(child.pid) };

@@ -29,7 +29,10 @@ const streamed = [
   event('message_start', { message: { ...message, content: [], stop_reason: null } }),
   event('content_block_start', { index: 0, content_block: { type: 'text', text: '' } }),
   ...Array.from({ length: DELTAS }, (_, index) =>
-    event('content_block_delta', { index: 0, delta: { type: 'text_delta', text: `It is on its way, part ${index}. ` } }),
+    event('content_block_delta', {
+      index: 0,
+      delta: { type: 'text_delta', text: `It is on its way, part ${index}. ` },
+    }),
   ),
   event('content_block_stop', { index: 0 }),
   event('message_delta', { delta: { stop_reason: 'end_turn', stop_sequence: null }, usage }),

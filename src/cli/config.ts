@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs';
 
 import { z } from 'zod';
 
-import { defaultCatalogue, extendCatalogue, picoPerToken, resolveModel, type Catalogue, type ModelOverride } from '../core/index.ts';
+import {
+  defaultCatalogue,
+  extendCatalogue,
+  picoPerToken,
+  resolveModel,
+  type Catalogue,
+  type ModelOverride,
+} from '../core/index.ts';
 import { MODES, type Mode } from '../engine/index.ts';
 import { LOG_LEVELS, type LogLevel } from '../runtime/index.ts';
 import { UsageError } from './errors.ts';
@@ -43,7 +50,10 @@ const usdPerMTok: z.ZodNumber = z.number().nonnegative();
 const port: z.ZodNumber = z.number().int().min(0).max(65_535);
 
 const priceConfig: z.ZodType<PriceConfig> = z.strictObject({
-  validFrom: z.string().regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a day, YYYY-MM-DD').default('2024-08-14'),
+  validFrom: z
+    .string()
+    .regex(/^\d{4}-\d{2}-\d{2}$/, 'must be a day, YYYY-MM-DD')
+    .default('2024-08-14'),
   inputUsdPerMTok: usdPerMTok,
   outputUsdPerMTok: usdPerMTok,
   readMultiplier: z.number().nonnegative(),
@@ -83,13 +93,17 @@ export function readConfigFile(file: string): ConfigFile {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new UsageError(`the configuration file ${file} is no JSON: ${error instanceof Error ? error.message : 'malformed'}`);
+    throw new UsageError(
+      `the configuration file ${file} is no JSON: ${error instanceof Error ? error.message : 'malformed'}`,
+    );
   }
   const parsed = configFile.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const place = issue?.path.join('.') ?? '';
-  throw new UsageError(`the configuration file ${file}: ${place === '' ? '' : `${place}: `}${issue?.message ?? 'malformed'}`);
+  throw new UsageError(
+    `the configuration file ${file}: ${place === '' ? '' : `${place}: `}${issue?.message ?? 'malformed'}`,
+  );
 }
 
 function toOverride(model: ModelConfig): ModelOverride {

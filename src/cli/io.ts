@@ -6,7 +6,9 @@ import { UsageError } from './errors.ts';
 
 /** Writes one JSON document and a line end to stdout; integers too big for JSON as decimal strings. */
 export function printJson(value: unknown): void {
-  const text = JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner));
+  const text = JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'bigint' ? inner.toString() : inner,
+  );
   process.stdout.write(`${text}\n`);
 }
 
@@ -16,12 +18,17 @@ export function printLine(text = ''): void {
 }
 
 /** A file's bytes; `-` is stdin. */
-export function readInput(file: string): Buffer {
+function readInput(file: string): Buffer {
   try {
     return readFileSync(file === '-' ? 0 : file);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    const reason = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : `cannot be read (${code ?? 'unknown'})`;
+    const reason =
+      code === 'ENOENT'
+        ? 'does not exist'
+        : code === 'EISDIR'
+          ? 'is a folder'
+          : `cannot be read (${code ?? 'unknown'})`;
     throw new UsageError(`${file} ${reason}`);
   }
 }

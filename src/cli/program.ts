@@ -26,7 +26,8 @@ function buildProgram(): Command {
   addDemoCommand(program);
   addPlanCommand(program);
   addExplainCommand(program);
-  for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help shows what is possible)');
+  for (const command of program.commands)
+    command.exitOverride().showHelpAfterError('(--help shows what is possible)');
   return program;
 }
 

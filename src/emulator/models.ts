@@ -53,7 +53,7 @@ export interface ShownModel {
 }
 
 /** One model as `GET /v1/models/ID` shows it. */
-export function describeModel(facts: ModelFacts): ShownModel {
+function describeModel(facts: ModelFacts): ShownModel {
   return {
     id: facts.id,
     type: 'model',

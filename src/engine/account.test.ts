@@ -11,7 +11,14 @@ const MODEL = 'claude-opus-5-5';
 const AT_MS = 1_795_480_000_000;
 
 function outcome(more: Partial<CacheOutcome> = {}): CacheOutcome {
-  const counters = { readTokens: 0, write5mTokens: 0, write1hTokens: 0, uncachedTokens: 0, totalTokens: 0, ...more };
+  const counters = {
+    readTokens: 0,
+    write5mTokens: 0,
+    write1hTokens: 0,
+    uncachedTokens: 0,
+    totalTokens: 0,
+    ...more,
+  };
   const { readTokens, write5mTokens, write1hTokens, uncachedTokens } = counters;
   const totalTokens = readTokens + write5mTokens + write1hTokens + uncachedTokens;
   return { hit: null, breakpoints: [], written: [], nearMiss: null, ...counters, totalTokens };
@@ -25,12 +32,21 @@ function usageOf(more: Record<string, unknown>): BilledUsage {
   return readUsage({ input_tokens: 0, output_tokens: 0, ...more })!;
 }
 
-const account = (usage: BilledUsage, forecast: Forecast | null = null, modelId = MODEL): ReturnType<typeof accountFor> =>
-  accountFor(usage, modelId, forecast, AT_MS, defaultCatalogue);
+const account = (
+  usage: BilledUsage,
+  forecast: Forecast | null = null,
+  modelId = MODEL,
+): ReturnType<typeof accountFor> => accountFor(usage, modelId, forecast, AT_MS, defaultCatalogue);
 
 describe('an answer without usage', () => {
   it('has no money at all', () => {
-    expect(accountFor(null, MODEL, null, AT_MS, defaultCatalogue)).toEqual({ usage: null, cost: null, prediction: null, savings: null, miss: null });
+    expect(accountFor(null, MODEL, null, AT_MS, defaultCatalogue)).toEqual({
+      usage: null,
+      cost: null,
+      prediction: null,
+      savings: null,
+      miss: null,
+    });
   });
 });
 
@@ -56,7 +72,8 @@ describe('the cost', () => {
   });
 
   it('takes tier, speed and geography from the answer', () => {
-    const total = (more: Record<string, unknown>): bigint => account(usageOf({ input_tokens: 1_000, ...more })).cost!.totalPicoUsd;
+    const total = (more: Record<string, unknown>): bigint =>
+      account(usageOf({ input_tokens: 1_000, ...more })).cost!.totalPicoUsd;
     expect(total({})).toBe(4_000_000_000n);
     expect(total({ service_tier: 'batch' })).toBe(2_000_000_000n);
     expect(total({ speed: 'fast' })).toBe(8_000_000_000n);
@@ -65,7 +82,12 @@ describe('the cost', () => {
 
   it('of iterations is theirs, each at its model, and not that of their sum', () => {
     const iteration = (type: string, model: string | null, input: number, output: number): object => ({
-      type, model, input_tokens: input, output_tokens: output, cache_read_input_tokens: 100, cache_creation_input_tokens: 0,
+      type,
+      model,
+      input_tokens: input,
+      output_tokens: output,
+      cache_read_input_tokens: 100,
+      cache_creation_input_tokens: 0,
     });
     const usage = usageOf({
       input_tokens: 30,
@@ -93,7 +115,9 @@ describe('the cost', () => {
   });
 
   it('of a model that nobody knows is that of a neighbour', () => {
-    expect(account(usageOf({ input_tokens: 10 }), null, 'claude-opus-9').cost?.totalPicoUsd).toBeGreaterThan(0n);
+    expect(account(usageOf({ input_tokens: 10 }), null, 'claude-opus-9').cost?.totalPicoUsd).toBeGreaterThan(
+      0n,
+    );
     expect(account(usageOf({ input_tokens: 10 }), null, '').cost?.totalPicoUsd).toBeGreaterThan(0n);
   });
 });
@@ -113,14 +137,20 @@ describe('the savings', () => {
           output_tokens: output,
         });
         const { savings } = account(usage);
-        expect(savings?.noCachingPicoUsd).toBe(BigInt(read) * 3_800_000n - BigInt(write5m) * 1_000_000n - BigInt(write1h) * 4_000_000n);
+        expect(savings?.noCachingPicoUsd).toBe(
+          BigInt(read) * 3_800_000n - BigInt(write5m) * 1_000_000n - BigInt(write1h) * 4_000_000n,
+        );
       }),
       { numRuns },
     );
   });
 
   it('without a forecast claim nothing for us', () => {
-    expect(account(usageOf({ cache_read_input_tokens: 10 })).savings).toEqual({ noCachingPicoUsd: 38_000_000n, clientPicoUsd: 0n, automaticPicoUsd: 0n });
+    expect(account(usageOf({ cache_read_input_tokens: 10 })).savings).toEqual({
+      noCachingPicoUsd: 38_000_000n,
+      clientPicoUsd: 0n,
+      automaticPicoUsd: 0n,
+    });
   });
 
   it('against what was sent itself are nothing, whatever was billed', () => {
@@ -133,8 +163,14 @@ describe('the savings', () => {
     const cheap = outcome({ readTokens: 1_000 });
     const dear = outcome({ write1hTokens: 1_000 });
     const usage = usageOf({ cache_read_input_tokens: 1_000 });
-    expect(account(usage, forecastOf(cheap, dear, cheap)).savings).toMatchObject({ clientPicoUsd: 7_800_000_000n, automaticPicoUsd: 0n });
-    expect(account(usage, forecastOf(dear, cheap, dear)).savings).toMatchObject({ clientPicoUsd: -7_800_000_000n, automaticPicoUsd: 0n });
+    expect(account(usage, forecastOf(cheap, dear, cheap)).savings).toMatchObject({
+      clientPicoUsd: 7_800_000_000n,
+      automaticPicoUsd: 0n,
+    });
+    expect(account(usage, forecastOf(dear, cheap, dear)).savings).toMatchObject({
+      clientPicoUsd: -7_800_000_000n,
+      automaticPicoUsd: 0n,
+    });
   });
 });
 
@@ -142,14 +178,26 @@ describe('the prediction', () => {
   it('is in billed tokens: estimates are scaled to the bill', () => {
     const sent = outcome({ readTokens: 500, write5mTokens: 300, write1hTokens: 150, uncachedTokens: 50 });
     const { prediction } = account(usageOf({ input_tokens: 2_000 }), forecastOf(sent));
-    expect(prediction).toEqual({ readTokens: 1_000, write5mTokens: 600, write1hTokens: 300, uncachedTokens: 100 });
+    expect(prediction).toEqual({
+      readTokens: 1_000,
+      write5mTokens: 600,
+      write1hTokens: 300,
+      uncachedTokens: 100,
+    });
   });
 
   it('always adds up to the bill, and no part is negative', () => {
-    const modelled = fc.record({ readTokens: count, write5mTokens: count, write1hTokens: count, uncachedTokens: count });
+    const modelled = fc.record({
+      readTokens: count,
+      write5mTokens: count,
+      write1hTokens: count,
+      uncachedTokens: count,
+    });
     fc.assert(
       fc.property(modelled, fc.nat(3_000_000), (parts, total) => {
-        const scaled = scaleOutcome(outcome(parts), { ...usageOf({ input_tokens: total, output_tokens: 4 }) });
+        const scaled = scaleOutcome(outcome(parts), {
+          ...usageOf({ input_tokens: total, output_tokens: 4 }),
+        });
         expect(totalInputTokens(scaled)).toBe(total);
         expect(scaled.outputTokens).toBe(4);
         for (const value of Object.values(scaled)) expect(value).toBeGreaterThanOrEqual(0);
@@ -159,18 +207,26 @@ describe('the prediction', () => {
   });
 
   it('of an empty prompt leaves everything uncached', () => {
-    expect(scaleOutcome(outcome(), usageOf({ input_tokens: 10 }))).toMatchObject({ readTokens: 0, uncachedTokens: 10 });
+    expect(scaleOutcome(outcome(), usageOf({ input_tokens: 10 }))).toMatchObject({
+      readTokens: 0,
+      uncachedTokens: 10,
+    });
   });
 });
 
 describe('a miss', () => {
   const usage = usageOf({ input_tokens: 100, cache_creation_input_tokens: 1_900, output_tokens: 50 });
   const missFor = (sent: CacheOutcome, billed = usage): unknown => account(billed, forecastOf(sent)).miss;
-  const near = (reason: 'in_flight' | 'expired'): CacheOutcome => outcome({ uncachedTokens: 2_000, nearMiss: { reason, blockIndex: 0, tokens: 900 } });
+  const near = (reason: 'in_flight' | 'expired'): CacheOutcome =>
+    outcome({ uncachedTokens: 2_000, nearMiss: { reason, blockIndex: 0, tokens: 900 } });
 
   it('costs what was paid for the prompt beyond reading it', () => {
     const paid = 100n * 4_000_000n + 1_900n * 5_000_000n;
-    expect(missFor(outcome({ uncachedTokens: 2_000 }))).toEqual({ reason: 'never_written', tokens: 2_000, costPicoUsd: paid - 2_000n * 200_000n });
+    expect(missFor(outcome({ uncachedTokens: 2_000 }))).toEqual({
+      reason: 'never_written',
+      tokens: 2_000,
+      costPicoUsd: paid - 2_000n * 200_000n,
+    });
   });
 
   it.each([
@@ -184,8 +240,11 @@ describe('a miss', () => {
 
   it('of a short prompt is below the minimum, whatever else', () => {
     const short = usageOf({ input_tokens: 511 });
-    for (const sent of [near('expired'), outcome({ readTokens: 500 })]) expect(missFor(sent, short)).toMatchObject({ reason: 'below_minimum', tokens: 511 });
-    expect(missFor(outcome({ uncachedTokens: 512 }), usageOf({ input_tokens: 512 }))).toMatchObject({ reason: 'never_written' });
+    for (const sent of [near('expired'), outcome({ readTokens: 500 })])
+      expect(missFor(sent, short)).toMatchObject({ reason: 'below_minimum', tokens: 511 });
+    expect(missFor(outcome({ uncachedTokens: 512 }), usageOf({ input_tokens: 512 }))).toMatchObject({
+      reason: 'never_written',
+    });
   });
 
   it('is none where something was read', () => {

@@ -45,7 +45,12 @@ function billedParts(usage: BilledUsage, model: ModelFacts, catalogue: Catalogue
 }
 
 /** The bill of an answer. */
-function costOf(parts: readonly BilledPart[], webSearches: number, model: ModelFacts, pricing: PricingContext): CostParts {
+function costOf(
+  parts: readonly BilledPart[],
+  webSearches: number,
+  model: ModelFacts,
+  pricing: PricingContext,
+): CostParts {
   const costs = parts.map((part) => billTokens(part.model, part.tokens, pricing));
   return addCosts([...costs, billTokens(model, noTokens, pricing, webSearches)]);
 }
@@ -89,9 +94,13 @@ function savedByPlan(
   model: ModelFacts,
   pricing: PricingContext,
 ): Omit<Savings, 'noCachingPicoUsd'> {
-  const priceOf = (outcome: CacheOutcome): PicoUsd => billTokens(model, scaleOutcome(outcome, billed), pricing).totalPicoUsd;
+  const priceOf = (outcome: CacheOutcome): PicoUsd =>
+    billTokens(model, scaleOutcome(outcome, billed), pricing).totalPicoUsd;
   const sent = priceOf(forecast.sent);
-  return { clientPicoUsd: priceOf(forecast.client) - sent, automaticPicoUsd: priceOf(forecast.automatic) - sent };
+  return {
+    clientPicoUsd: priceOf(forecast.client) - sent,
+    automaticPicoUsd: priceOf(forecast.automatic) - sent,
+  };
 }
 
 /** Without a forecast the bytes went out as they came. */
@@ -114,7 +123,11 @@ function missOf(
   const tokens = totalInputTokens(billed);
   const paid = billTokens(model, { ...billed, outputTokens: 0 }, pricing).totalPicoUsd;
   const asRead = billTokens(model, { ...noTokens, readTokens: tokens }, pricing).totalPicoUsd;
-  return { reason: missReason(forecast, billed, model.minCacheableTokens), tokens, costPicoUsd: paid - asRead };
+  return {
+    reason: missReason(forecast, billed, model.minCacheableTokens),
+    tokens,
+    costPicoUsd: paid - asRead,
+  };
 }
 
 /** The part of a record that is about money; all null without a bill, and nothing predicted without a forecast. */

@@ -33,7 +33,9 @@ describe('what is skipped', () => {
   });
 
   it('is a body with a thread', () => {
-    expect(skipReasonOf(JSON.stringify(longRequest({ thread: { type: 'create' } })))).toEqual({ skipReason: 'thread' });
+    expect(skipReasonOf(JSON.stringify(longRequest({ thread: { type: 'create' } })))).toEqual({
+      skipReason: 'thread',
+    });
     expect(skipReasonOf('{"thread":null,"thread":"x"}')).toEqual({ skipReason: 'thread' });
     expect(skipReasonOf('{"thr\\u0065ad":{}}')).toEqual({ skipReason: 'thread' });
   });
@@ -48,7 +50,12 @@ describe('an analysis', () => {
   });
 
   it('takes any object for a body', () => {
-    for (const body of ['{}', '{"messages":5,"system":{},"tools":"x"}', '{"messages":[null,1,[]],"tools":[null]}', '{"model":7}']) {
+    for (const body of [
+      '{}',
+      '{"messages":5,"system":{},"tools":"x"}',
+      '{"messages":[null,1,[]],"tools":[null]}',
+      '{"model":7}',
+    ]) {
       expect(read(body).plan.added).toEqual([]);
     }
   });
@@ -77,12 +84,15 @@ describe('an analysis', () => {
 
 describe('overriding', () => {
   const marked = longRequest({
-    system: [{ type: 'text', text: words(1_500), cache_control: MARKER }, { type: 'text', text: 'end' }],
+    system: [
+      { type: 'text', text: words(1_500), cache_control: MARKER },
+      { type: 'text', text: 'end' },
+    ],
     cache_control: MARKER,
   });
   const override = { placement: 'override' } as const;
 
-  it('takes the client\'s markers out of what is planned on, and keeps what it meant', () => {
+  it("takes the client's markers out of what is planned on, and keeps what it meant", () => {
     const { bytes, plan, prompt, clientPrompt } = read(marked, override);
     expect(bytes.toString('utf8')).not.toContain('cache_control');
     expect(prompt.breakpoints).toEqual([]);

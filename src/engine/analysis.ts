@@ -107,6 +107,8 @@ export function analyse(
 
 /** A block takes a marker when its bytes hold none, `null` included: a member must not be there twice. */
 function spliceable(map: BodyMap): (block: Block) => boolean {
-  const free = new Set(map.sites.filter((site) => site.markers.length === 0).map((site) => site.path.join('.')));
+  const free = new Set(
+    map.sites.filter((site) => site.markers.length === 0).map((site) => site.path.join('.')),
+  );
   return (block) => free.has(block.path.join('.'));
 }

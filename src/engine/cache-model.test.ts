@@ -12,7 +12,8 @@ function analysisOf(body: Record<string, unknown> = longRequest()): Analysis {
 }
 
 const analysis = analysisOf();
-const ask = (model: CacheModel, atMs: number, given: Analysis = analysis): Forecast => model.forecast(given, given.plan.breakpoints, atMs);
+const ask = (model: CacheModel, atMs: number, given: Analysis = analysis): Forecast =>
+  model.forecast(given, given.plan.breakpoints, atMs);
 
 describe('the model beside real traffic', () => {
   it('reads what was written once its response has begun, and not before', () => {
@@ -42,7 +43,11 @@ describe('the model beside real traffic', () => {
     const next = ask(model, 10);
     expect(next.sent.readTokens).toBe(next.sent.totalTokens);
     // The client sets no markers, so that it writes and reads nothing.
-    expect(next.client).toMatchObject({ readTokens: 0, write5mTokens: 0, uncachedTokens: next.sent.totalTokens });
+    expect(next.client).toMatchObject({
+      readTokens: 0,
+      write5mTokens: 0,
+      uncachedTokens: next.sent.totalTokens,
+    });
     expect(next.automatic.readTokens).toBe(next.sent.totalTokens);
   });
 
@@ -53,8 +58,12 @@ describe('the model beside real traffic', () => {
       { role: 'assistant', content: [{ type: 'thinking', thinking: 'hm', signature: 's' }] },
     ];
     const { automatic } = ask(model, 0, analysisOf(longRequest({ messages })));
-    expect(automatic.breakpoints.map(({ breakpoint }) => breakpoint)).toEqual([{ blockIndex: 1, ttl: '5m', origin: 'automatic' }]);
-    expect(ask(model, 0, analysisOf({ model: 'claude-opus-5-5', messages: [] })).automatic.breakpoints).toEqual([]);
+    expect(automatic.breakpoints.map(({ breakpoint }) => breakpoint)).toEqual([
+      { blockIndex: 1, ttl: '5m', origin: 'automatic' },
+    ]);
+    expect(
+      ask(model, 0, analysisOf({ model: 'claude-opus-5-5', messages: [] })).automatic.breakpoints,
+    ).toEqual([]);
   });
 
   it('lets go of what has expired, now and then', () => {

@@ -75,7 +75,8 @@ export function createCacheModel(rules: CacheRules): CacheModel {
       };
       return {
         ...outcomes,
-        begin: (atMs) => each((branch, { written }) => (branch.state = markReady(branch.state, written, atMs))),
+        begin: (atMs) =>
+          each((branch, { written }) => (branch.state = markReady(branch.state, written, atMs))),
         cancel: () => each((branch, { written }) => (branch.state = withdraw(branch.state, written))),
       };
     },

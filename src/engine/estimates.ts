@@ -50,7 +50,11 @@ function overheadUpTo({ overhead }: Prompt, level: Level): number {
 }
 
 /** Begins the estimate of one prompt. */
-export function estimatePrompt(prompt: Prompt, calibration: Calibration, memory: EstimateMemory): PromptEstimate {
+export function estimatePrompt(
+  prompt: Prompt,
+  calibration: Calibration,
+  memory: EstimateMemory,
+): PromptEstimate {
   const modelId = prompt.model.facts.id;
   const cumulativeHigh: number[] = [];
   let raw = overheadUpTo(prompt, 'messages');

@@ -1,16 +1,29 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { answer, begin, createTestEngine, openWith, START_MS, type TestEngine } from '../../test/support/engine.ts';
+import {
+  answer,
+  begin,
+  createTestEngine,
+  openWith,
+  START_MS,
+  type TestEngine,
+} from '../../test/support/engine.ts';
 import { longRequest, messageEvents, messageJson } from '../../test/support/messages.ts';
 import { defaultCacheRules, defaultCatalogue, type CacheRules, type Catalogue } from '../core/index.ts';
 import type { RequestRecord } from '../ledger/index.ts';
 
 const TTL_MS = 300_000;
 const BODY = JSON.stringify(longRequest());
-const REFUSAL = '{"type":"error","error":{"type":"invalid_request_error","message":"messages.0.content.0.text.cache_control: no"}}';
+const REFUSAL =
+  '{"type":"error","error":{"type":"invalid_request_error","message":"messages.0.content.0.text.cache_control: no"}}';
 
 /** Sends a body that is answered at once, and gives its record. */
-async function ask(engine: TestEngine, body: unknown = BODY, headers: Record<string, string> = {}, input = 4_000): Promise<RequestRecord> {
+async function ask(
+  engine: TestEngine,
+  body: unknown = BODY,
+  headers: Record<string, string> = {},
+  input = 4_000,
+): Promise<RequestRecord> {
   answer(openWith(engine, body, headers), { input });
   return engine.ledger.next();
 }
@@ -19,7 +32,8 @@ const missOf = (record: RequestRecord): string | undefined => record.miss?.reaso
 
 describe('the modes', () => {
   it('optimize sends markers, observe and off send what came', () => {
-    const sent = (mode: 'optimize' | 'observe' | 'off'): string => openWith(createTestEngine({ mode }), BODY).bytes.toString('utf8');
+    const sent = (mode: 'optimize' | 'observe' | 'off'): string =>
+      openWith(createTestEngine({ mode }), BODY).bytes.toString('utf8');
     expect(sent('optimize').match(/cache_control/g)).toHaveLength(2);
     expect(sent('observe')).toBe(BODY);
     expect(sent('off')).toBe(BODY);
@@ -27,7 +41,9 @@ describe('the modes', () => {
 
   it('may be chosen by the request, to more and to less', () => {
     const sent = (mode: 'optimize' | 'off', asked: string): boolean =>
-      openWith(createTestEngine({ mode }), BODY, { 'x-cachewright-mode': asked }).bytes.includes('cache_control');
+      openWith(createTestEngine({ mode }), BODY, { 'x-cachewright-mode': asked }).bytes.includes(
+        'cache_control',
+      );
     expect(sent('optimize', 'observe')).toBe(false);
     expect(sent('off', 'optimize')).toBe(true);
     expect(sent('optimize', 'sideways')).toBe(true);
@@ -48,7 +64,15 @@ describe('the modes', () => {
 
   it('off reads the bill and nothing else', async () => {
     const record = await ask(createTestEngine({ mode: 'off' }));
-    expect(record).toMatchObject({ mode: 'off', skipReason: 'mode_off', plan: null, prediction: null, miss: null, model: 'claude-opus-5-5', usage: { uncachedTokens: 4_000 } });
+    expect(record).toMatchObject({
+      mode: 'off',
+      skipReason: 'mode_off',
+      plan: null,
+      prediction: null,
+      miss: null,
+      model: 'claude-opus-5-5',
+      usage: { uncachedTokens: 4_000 },
+    });
     expect(record.savings).toEqual({ noCachingPicoUsd: 0n, clientPicoUsd: 0n, automaticPicoUsd: 0n });
   });
 });
@@ -65,15 +89,28 @@ describe('what is skipped', () => {
     const exchange = openWith(engine, body, headers);
     expect(exchange.bytes.equals(Buffer.from(body))).toBe(true);
     answer(exchange, { input: 100 });
-    expect(await engine.ledger.next()).toMatchObject({ skipReason: reason, status: 200, usage: { uncachedTokens: 100 }, cost: { totalPicoUsd: 540_000_000n } });
+    expect(await engine.ledger.next()).toMatchObject({
+      skipReason: reason,
+      status: 200,
+      usage: { uncachedTokens: 100 },
+      cost: { totalPicoUsd: 540_000_000n },
+    });
     expect(engine.counters.failedAnalyses).toBe(reason === 'analysis_failed' ? 1 : 0);
   });
 
   it('for its length is billed too', async () => {
     const engine = createTestEngine();
-    const exchange = engine.open({ path: '/v1/messages', headers: {}, body: Buffer.from(BODY).subarray(0, 10), isTooLong: true });
+    const exchange = engine.open({
+      path: '/v1/messages',
+      headers: {},
+      body: Buffer.from(BODY).subarray(0, 10),
+      isTooLong: true,
+    });
     answer(exchange, { input: 100 });
-    expect(await engine.ledger.next()).toMatchObject({ skipReason: 'body_too_large', usage: { uncachedTokens: 100 } });
+    expect(await engine.ledger.next()).toMatchObject({
+      skipReason: 'body_too_large',
+      usage: { uncachedTokens: 100 },
+    });
   });
 });
 
@@ -105,7 +142,12 @@ describe('whatever of ours breaks', () => {
     expect(exchange.bytes.toString('utf8')).toBe(BODY);
     answer(exchange, { input: 100 });
     // The bill cannot be priced either, and is kept all the same.
-    expect(await engine.ledger.next()).toMatchObject({ skipReason: 'analysis_failed', usage: { uncachedTokens: 100 }, cost: null, savings: null });
+    expect(await engine.ledger.next()).toMatchObject({
+      skipReason: 'analysis_failed',
+      usage: { uncachedTokens: 100 },
+      cost: null,
+      savings: null,
+    });
     expect(engine.counters).toEqual({ failedAnalyses: 1, failedAccounts: 1, refusedPlans: 0 });
   });
 
@@ -115,7 +157,12 @@ describe('whatever of ours breaks', () => {
     const exchange = openWith(engine, BODY);
     isBroken = true;
     answer(exchange, { input: 100 });
-    expect(await engine.ledger.next()).toMatchObject({ skipReason: null, status: 200, usage: { uncachedTokens: 100 }, cost: null });
+    expect(await engine.ledger.next()).toMatchObject({
+      skipReason: null,
+      status: 200,
+      usage: { uncachedTokens: 100 },
+      cost: null,
+    });
     expect(engine.counters.failedAccounts).toBe(1);
   });
 
@@ -132,7 +179,15 @@ describe('whatever of ours breaks', () => {
   });
 
   it('in the ledger: the answer has passed, and the failure is counted', () => {
-    const ledger = { add: () => { throw new Error('disk full'); }, summary: () => { throw new Error('disk full'); }, list: () => [] };
+    const ledger = {
+      add: () => {
+        throw new Error('disk full');
+      },
+      summary: () => {
+        throw new Error('disk full');
+      },
+      list: () => [],
+    };
     const engine = createTestEngine({ ledger });
     answer(openWith(engine, BODY), { input: 100 });
     expect(engine.counters.failedAccounts).toBe(1);
@@ -217,7 +272,11 @@ describe('caches of different credentials', () => {
   it('are not split by anything else', async () => {
     const engine = createTestEngine();
     await ask(engine);
-    const again = await ask(engine, BODY, { 'user-agent': 'other', 'x-cachewright-tags': 'a', 'anthropic-beta': 'b-1' });
+    const again = await ask(engine, BODY, {
+      'user-agent': 'other',
+      'x-cachewright-tags': 'a',
+      'anthropic-beta': 'b-1',
+    });
     expect(again.prediction?.readTokens).toBe(4_000);
   });
 });
@@ -225,8 +284,18 @@ describe('caches of different credentials', () => {
 describe('a try that failed', () => {
   it.each([500, 529, 429, 401])('with %i is no write that happened', async (status) => {
     const engine = createTestEngine();
-    answer(openWith(engine, BODY), '{"type":"error","error":{"type":"overloaded_error","message":"later"}}', status);
-    expect(await engine.ledger.next()).toMatchObject({ status, usage: null, cost: null, miss: null, error: 'overloaded_error' });
+    answer(
+      openWith(engine, BODY),
+      '{"type":"error","error":{"type":"overloaded_error","message":"later"}}',
+      status,
+    );
+    expect(await engine.ledger.next()).toMatchObject({
+      status,
+      usage: null,
+      cost: null,
+      miss: null,
+      error: 'overloaded_error',
+    });
     const second = await ask(engine);
     expect(missOf(second)).toBe('never_written');
   });
@@ -234,7 +303,11 @@ describe('a try that failed', () => {
   it('without any answer is no write that happened', async () => {
     const engine = createTestEngine();
     openWith(engine, BODY).fail('connect ECONNREFUSED');
-    expect(await engine.ledger.next()).toMatchObject({ status: 0, error: 'connect ECONNREFUSED', firstByteMs: null });
+    expect(await engine.ledger.next()).toMatchObject({
+      status: 0,
+      error: 'connect ECONNREFUSED',
+      firstByteMs: null,
+    });
     expect(missOf(await ask(engine))).toBe('never_written');
   });
 
@@ -244,7 +317,11 @@ describe('a try that failed', () => {
     begin(first, 200, 'text/event-stream');
     first.data(Buffer.from(messageEvents({ input: 5, write5m: 3_995 })[0] ?? ''));
     first.fail('client_left');
-    expect(await engine.ledger.next()).toMatchObject({ isPartial: true, error: 'client_left', usage: { write5mTokens: 3_995 } });
+    expect(await engine.ledger.next()).toMatchObject({
+      isPartial: true,
+      error: 'client_left',
+      usage: { write5mTokens: 3_995 },
+    });
     expect((await ask(engine)).prediction?.readTokens).toBe(4_000);
   });
 });
@@ -259,7 +336,12 @@ describe('a refused plan', () => {
     expect(begin(exchange, 400)).toBe('pass');
     exchange.data(Buffer.from(REFUSAL));
     exchange.complete();
-    expect(await engine.ledger.next()).toMatchObject({ isResent: true, status: 400, plan: { isApplied: false }, error: 'invalid_request_error' });
+    expect(await engine.ledger.next()).toMatchObject({
+      isResent: true,
+      status: 400,
+      plan: { isApplied: false },
+      error: 'invalid_request_error',
+    });
     expect(engine.counters.refusedPlans).toBe(1);
     const next = openWith(engine, BODY);
     expect(next.bytes.toString('utf8')).toBe(BODY);
@@ -279,12 +361,18 @@ describe('a refused plan', () => {
   it('of another kind is passed on and its body read', async () => {
     const engine = createTestEngine();
     const exchange = openWith(engine, BODY);
-    const other = Buffer.from('{"type":"error","error":{"type":"invalid_request_error","message":"max_tokens: required"}}');
+    const other = Buffer.from(
+      '{"type":"error","error":{"type":"invalid_request_error","message":"max_tokens: required"}}',
+    );
     expect(begin(exchange, 400)).toBe('hold');
     expect(exchange.judgeHeld(other)).toBe('pass');
     exchange.data(other);
     exchange.complete();
-    expect(await engine.ledger.next()).toMatchObject({ isResent: false, status: 400, error: 'invalid_request_error' });
+    expect(await engine.ledger.next()).toMatchObject({
+      isResent: false,
+      status: 400,
+      error: 'invalid_request_error',
+    });
   });
 });
 
@@ -313,16 +401,29 @@ describe('the record', () => {
   it('names what was planned, and nothing of what was said', async () => {
     const engine = createTestEngine();
     const record = await ask(engine, BODY, { 'x-cachewright-tags': 'team, nightly' });
-    expect(record).toMatchObject({ tags: ['team', 'nightly'], path: '/v1/messages', messageId: 'msg_test', stopReason: 'end_turn', modelNote: null });
-    expect(record.plan?.added.map(({ place, path, ttl }) => [place, path, ttl])).toEqual([['system-end', 'system', '5m'], ['tail', 'messages.0.content', '5m']]);
-    expect(JSON.stringify(record, (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : value))).not.toContain('lorem');
+    expect(record).toMatchObject({
+      tags: ['team', 'nightly'],
+      path: '/v1/messages',
+      messageId: 'msg_test',
+      stopReason: 'end_turn',
+      modelNote: null,
+    });
+    expect(record.plan?.added.map(({ place, path, ttl }) => [place, path, ttl])).toEqual([
+      ['system-end', 'system', '5m'],
+      ['tail', 'messages.0.content', '5m'],
+    ]);
+    expect(
+      JSON.stringify(record, (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : value)),
+    ).not.toContain('lorem');
   });
 
   it('says when a model had to be guessed', async () => {
-    expect((await ask(createTestEngine(), { ...longRequest(), model: 'claude-opus-99' })).modelNote).toMatch(/claude-opus-99/);
+    expect((await ask(createTestEngine(), { ...longRequest(), model: 'claude-opus-99' })).modelNote).toMatch(
+      /claude-opus-99/,
+    );
   });
 
-  it('has an id from the engine\'s randomness alone', () => {
+  it("has an id from the engine's randomness alone", () => {
     const ids = (): string[] => [1, 2].map(() => openWith(createTestEngine(), BODY).id);
     expect(new Set(ids()).size).toBe(1);
     const engine = createTestEngine();

@@ -1,11 +1,10 @@
-import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
-
 import { observe, stringMember, totalInputTokens, type Calibration } from '../core/index.ts';
 import type { PlanSummary } from '../ledger/index.ts';
 import { NOTHING_READ, spliceMarkers, type BilledUsage, type UsageReading } from '../wire/index.ts';
 import { accountFor, type Account } from './account.ts';
 import { analyse, type Analysis } from './analysis.ts';
 import type { CacheModel, Forecast } from './cache-model.ts';
+import { namesMarkers } from './error-answer.ts';
 import type { EstimateMemory } from './estimates.ts';
 import { createRecordId, type EngineOptions, type Mode } from './options.ts';
 import type { RefusedPlans } from './refused-plans.ts';
@@ -66,7 +65,13 @@ interface Prepared {
 }
 
 /** Reads, plans and marks; whatever of it fails, the original bytes go out. */
-function prepare(context: EngineContext, request: IncomingMessageRequest, scope: string, mode: Mode, atMs: number): Prepared {
+function prepare(
+  context: EngineContext,
+  request: IncomingMessageRequest,
+  scope: string,
+  mode: Mode,
+  atMs: number,
+): Prepared {
   const untouched = { bytes: request.body, analysis: null, forecast: null, isApplied: false };
   if (mode === 'off') return { ...untouched, skipReason: 'mode_off' };
   try {
@@ -94,34 +99,17 @@ function isKnownRefusal(context: EngineContext, scope: string, analysis: Analysi
 
 function summarisePlan({ analysis, isApplied }: Prepared): PlanSummary | null {
   if (!analysis) return null;
-  const added = analysis.plan.added.map(({ place, path, ttl, reason }) => ({ place, path: path.join('.'), ttl, reason }));
+  const added = analysis.plan.added.map(({ place, path, ttl, reason }) => ({
+    place,
+    path: path.join('.'),
+    ttl,
+    reason,
+  }));
   return { added, declined: analysis.plan.declined, isApplied };
 }
 
 /** Characters of a model id that are kept. */
 const MODEL_LENGTH_MAX = 200;
-
-/** Longest error answer that is unpacked to see what it is about. */
-const ERROR_BYTES_MAX = 1024 * 1024;
-
-const UNPACK_LIMIT = { maxOutputLength: ERROR_BYTES_MAX };
-
-/** What unpacks each encoding that is ever asked for upstream. */
-const UNPACKERS: ReadonlyMap<string, (body: Uint8Array) => Buffer> = new Map([
-  ['gzip', (body) => gunzipSync(body, UNPACK_LIMIT)],
-  ['br', (body) => brotliDecompressSync(body, UNPACK_LIMIT)],
-  ['zstd', (body) => zstdDecompressSync(body, UNPACK_LIMIT)],
-]);
-
-function decodeError(body: Uint8Array, encoding: string): string {
-  const unpack = UNPACKERS.get(encoding.trim().toLowerCase());
-  if (!unpack) return Buffer.from(body).toString('utf8');
-  try {
-    return unpack(body).toString('utf8');
-  } catch {
-    return '';
-  }
-}
 
 /** Was the prompt read once? With server tools it is read again after each, and the bill is the sum (spec 5.3). */
 function isOnePass({ serverToolUse, iterations }: BilledUsage): boolean {
@@ -177,7 +165,8 @@ class OpenExchange implements Exchange {
     const hasOurs = isApplied && (analysis?.plan.added.length ?? 0) > 0;
     if (response.status === 400 && hasOurs) return 'hold';
     this.#beginResponse(response);
-    if (response.status < 400) this.#tryOwn(() => this.#prepared.forecast?.begin(this.#context.options.clock.nowMs()));
+    if (response.status < 400)
+      this.#tryOwn(() => this.#prepared.forecast?.begin(this.#context.options.clock.nowMs()));
     return 'pass';
   }
 
@@ -185,7 +174,7 @@ class OpenExchange implements Exchange {
   judgeHeld(body: Uint8Array): 'pass' | 'resend' {
     const { analysis } = this.#prepared;
     const response = this.#response;
-    const isAboutMarkers = decodeError(body, response?.contentEncoding ?? '').includes('cache_control');
+    const isAboutMarkers = namesMarkers(body, response?.contentEncoding ?? '');
     if (analysis && isAboutMarkers) {
       this.#giveUpPlan(analysis);
       return 'resend';
@@ -217,13 +206,22 @@ class OpenExchange implements Exchange {
     counters.refusedPlans += 1;
     refusedPlans.add(this.#scope, analysis.prompt.model.facts.id, analysis.plan, addedTypes(analysis));
     const refused = this.#prepared.forecast;
-    const original: Prepared = { ...this.#prepared, bytes: this.#request.body, forecast: null, isApplied: false };
+    const original: Prepared = {
+      ...this.#prepared,
+      bytes: this.#request.body,
+      forecast: null,
+      isApplied: false,
+    };
     this.#prepared = original;
     this.#isResent = true;
     this.#response = null;
     this.#tryOwn(() => {
       refused?.cancel();
-      const forecast = cacheModel.forecast(analysis, analysis.clientPrompt.breakpoints, options.clock.nowMs());
+      const forecast = cacheModel.forecast(
+        analysis,
+        analysis.clientPrompt.breakpoints,
+        options.clock.nowMs(),
+      );
       this.#prepared = { ...original, forecast };
     });
   }

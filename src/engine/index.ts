@@ -14,7 +14,12 @@ import type { IncomingMessageRequest } from './request-facts.ts';
 export type { Analysis, Skipped } from './analysis.ts';
 export type { EngineCounters, Exchange, ResponseFacts } from './exchange.ts';
 export { MODES, type EngineOptions, type Mode } from './options.ts';
-export { OWN_HEADER_PREFIX, OWN_HEADERS, type Headers, type IncomingMessageRequest } from './request-facts.ts';
+export {
+  OWN_HEADER_PREFIX,
+  OWN_HEADERS,
+  type Headers,
+  type IncomingMessageRequest,
+} from './request-facts.ts';
 
 /** Handles requests for messages. */
 export interface Engine {

@@ -1,6 +1,13 @@
 import { defaultCacheRules, defaultCatalogue, type CacheRules, type Catalogue } from '../core/index.ts';
 import { createMemoryLedger, type Ledger } from '../ledger/index.ts';
-import { createId, secretBytes, systemClock, systemRandom, type Clock, type Random } from '../runtime/index.ts';
+import {
+  createId,
+  secretBytes,
+  systemClock,
+  systemRandom,
+  type Clock,
+  type Random,
+} from '../runtime/index.ts';
 
 /** `off`: pass on and read only the bill. `observe`: also say what would be done. `optimize`: do it. */
 export type Mode = 'off' | 'observe' | 'optimize';

@@ -11,7 +11,11 @@ const SHAPES_MAX = 10_000;
 
 /** What a plan looks like to the service: which kinds of blocks get which TTL, whatever their text. */
 function shapeOf(scope: string, model: string, plan: Plan, types: readonly string[]): string {
-  return JSON.stringify([scope, model, plan.added.map(({ place, ttl }, index) => [place, ttl, types[index]])]);
+  return JSON.stringify([
+    scope,
+    model,
+    plan.added.map(({ place, ttl }, index) => [place, ttl, types[index]]),
+  ]);
 }
 
 export function createRefusedPlans(): RefusedPlans {

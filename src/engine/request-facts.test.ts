@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { betasOf, isEncoded, modeOf, OWN_HEADER_PREFIX, OWN_HEADERS, scopeOf, tagsOf } from './request-facts.ts';
+import {
+  betasOf,
+  isEncoded,
+  modeOf,
+  OWN_HEADER_PREFIX,
+  OWN_HEADERS,
+  scopeOf,
+  tagsOf,
+} from './request-facts.ts';
 
 const numRuns = Math.ceil(300 * Number(process.env['CACHEWRIGHT_EFFORT'] ?? 1));
 const SECRET = Buffer.alloc(32, 1);
@@ -14,17 +22,21 @@ describe('the scope', () => {
 
   it('is the same for a credential in either header', () => {
     expect(scopeOf({ authorization: 'Bearer k' }, SECRET)).toBe(scopeOf({ 'x-api-key': 'k' }, SECRET));
-    expect(scopeOf({ authorization: 'bearer   k' }, SECRET)).toBe(scopeOf({ authorization: 'Bearer k' }, SECRET));
+    expect(scopeOf({ authorization: 'bearer   k' }, SECRET)).toBe(
+      scopeOf({ authorization: 'Bearer k' }, SECRET),
+    );
   });
 
   it('is split by a name, which joins nothing', () => {
-    const named = (key: string): string => scopeOf({ 'x-api-key': key, 'x-cachewright-scope': 'team' }, SECRET);
+    const named = (key: string): string =>
+      scopeOf({ 'x-api-key': key, 'x-cachewright-scope': 'team' }, SECRET);
     expect(named('a')).not.toBe(named('b'));
     expect(named('a')).not.toBe(scopeOf({ 'x-api-key': 'a' }, SECRET));
   });
 
   it('is split by the bearer where all share one key', () => {
-    const shared = (bearer: string): string => scopeOf({ 'x-api-key': 'unused', authorization: `Bearer ${bearer}` }, SECRET);
+    const shared = (bearer: string): string =>
+      scopeOf({ 'x-api-key': 'unused', authorization: `Bearer ${bearer}` }, SECRET);
     expect(shared('a')).not.toBe(shared('b'));
   });
 
@@ -37,11 +49,25 @@ describe('the scope', () => {
   it('never joins two that differ, whatever is in the headers', () => {
     const part = fc.oneof(fc.constantFrom('', 'a', 'b', '","', '\\"', 'a,b'), fc.string({ maxLength: 4 }));
     const facts = fc.record({ key: part, bearer: part, workspace: part, name: part });
-    const scope = ({ key, bearer, workspace, name }: Record<'key' | 'bearer' | 'workspace' | 'name', string>): string =>
-      scopeOf({ 'x-api-key': key, authorization: bearer && `Bearer ${bearer}`, 'anthropic-workspace-id': workspace, 'x-cachewright-scope': name }, SECRET);
+    const scope = ({
+      key,
+      bearer,
+      workspace,
+      name,
+    }: Record<'key' | 'bearer' | 'workspace' | 'name', string>): string =>
+      scopeOf(
+        {
+          'x-api-key': key,
+          authorization: bearer && `Bearer ${bearer}`,
+          'anthropic-workspace-id': workspace,
+          'x-cachewright-scope': name,
+        },
+        SECRET,
+      );
     fc.assert(
       fc.property(facts, facts, (a, b) => {
-        const credential = ({ key, bearer }: { key: string; bearer: string }): string => JSON.stringify([key || bearer.trimStart(), key && bearer.trimStart()]);
+        const credential = ({ key, bearer }: { key: string; bearer: string }): string =>
+          JSON.stringify([key || bearer.trimStart(), key && bearer.trimStart()]);
         const isSame = credential(a) === credential(b) && a.workspace === b.workspace && a.name === b.name;
         expect(scope(a) === scope(b)).toBe(isSame);
       }),
@@ -72,7 +98,11 @@ describe('tags', () => {
     expect(tagsOf({ 'x-cachewright-tags': ['x', 'y'] })).toEqual(['x']);
   });
   it('are bounded in number and length', () => {
-    const tags = tagsOf({ 'x-cachewright-tags': Array.from({ length: 1_000 }, (_, index) => `${index}`.padEnd(500, 'x')).join(',') });
+    const tags = tagsOf({
+      'x-cachewright-tags': Array.from({ length: 1_000 }, (_, index) => `${index}`.padEnd(500, 'x')).join(
+        ',',
+      ),
+    });
     expect(tags).toHaveLength(16);
     expect(tags.every((tag) => tag.length === 64)).toBe(true);
   });
@@ -84,8 +114,14 @@ it('betas are a list', () => {
 });
 
 it('a body is encoded unless it says nothing or identity', () => {
-  expect(['gzip', ' BR', 'identity, gzip'].map((encoding) => isEncoded({ 'content-encoding': encoding }))).toEqual([true, true, true]);
-  expect([{}, { 'content-encoding': '' }, { 'content-encoding': ' Identity ' }].map(isEncoded)).toEqual([false, false, false]);
+  expect(
+    ['gzip', ' BR', 'identity, gzip'].map((encoding) => isEncoded({ 'content-encoding': encoding })),
+  ).toEqual([true, true, true]);
+  expect([{}, { 'content-encoding': '' }, { 'content-encoding': ' Identity ' }].map(isEncoded)).toEqual([
+    false,
+    false,
+    false,
+  ]);
 });
 
 it('our own headers share a beginning', () => {

@@ -66,7 +66,10 @@ export function tagsOf(headers: Headers): readonly string[] {
 
 /** `anthropic-beta` as a list. */
 export function betasOf(headers: Headers): readonly string[] {
-  return one(headers, 'anthropic-beta').split(',').map((beta) => beta.trim()).filter((beta) => beta !== '');
+  return one(headers, 'anthropic-beta')
+    .split(',')
+    .map((beta) => beta.trim())
+    .filter((beta) => beta !== '');
 }
 
 /** Is the body compressed, so that we cannot read it? */

@@ -33,9 +33,20 @@ const ENCODINGS = [
 describe.each(ENCODINGS)('in encoding %j', (encoding, pack) => {
   it.each([1, 13, 100_000])('reads usage through chunks of %i bytes', async (size) => {
     const json = await read('application/json', encoding, split(pack(messageJson(USAGE)), size));
-    expect(json).toMatchObject({ complete: true, usage: { uncachedTokens: 5, readTokens: 900, outputTokens: 11 } });
-    const events = await read('text/event-stream', encoding, split(pack(messageEvents(USAGE).join('')), size));
-    expect(events).toMatchObject({ complete: true, stopReason: 'end_turn', usage: { readTokens: 900, outputTokens: 11 } });
+    expect(json).toMatchObject({
+      complete: true,
+      usage: { uncachedTokens: 5, readTokens: 900, outputTokens: 11 },
+    });
+    const events = await read(
+      'text/event-stream',
+      encoding,
+      split(pack(messageEvents(USAGE).join('')), size),
+    );
+    expect(events).toMatchObject({
+      complete: true,
+      stopReason: 'end_turn',
+      usage: { readTokens: 900, outputTokens: 11 },
+    });
   });
 
   it('is done with nothing at all', async () => {
@@ -62,14 +73,27 @@ it.each([
 });
 
 it('takes types in any spelling', async () => {
-  expect(await read('Application/JSON; charset=utf-8', '', [Buffer.from(messageJson(USAGE))])).toMatchObject({ complete: true });
-  expect(await read('Text/Event-Stream', '', messageEvents(USAGE).map((event) => Buffer.from(event)))).toMatchObject({ complete: true });
+  expect(await read('Application/JSON; charset=utf-8', '', [Buffer.from(messageJson(USAGE))])).toMatchObject({
+    complete: true,
+  });
+  expect(
+    await read(
+      'Text/Event-Stream',
+      '',
+      messageEvents(USAGE).map((event) => Buffer.from(event)),
+    ),
+  ).toMatchObject({ complete: true });
 });
 
 it('gives up on what unpacks to more than any answer', async () => {
-  const bomb = gzipSync(Buffer.concat([Buffer.from(messageEvents(USAGE)[0] ?? ''), Buffer.alloc(70 * 1024 * 1024, '\n')]));
+  const bomb = gzipSync(
+    Buffer.concat([Buffer.from(messageEvents(USAGE)[0] ?? ''), Buffer.alloc(70 * 1024 * 1024, '\n')]),
+  );
   // The usage that came before is kept.
-  expect(await read('text/event-stream', 'gzip', split(bomb, 65_536))).toMatchObject({ complete: false, usage: { readTokens: 900 } });
+  expect(await read('text/event-stream', 'gzip', split(bomb, 65_536))).toMatchObject({
+    complete: false,
+    usage: { readTokens: 900 },
+  });
 });
 
 it('calls back once', async () => {

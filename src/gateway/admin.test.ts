@@ -22,11 +22,36 @@ interface Traffic {
 }
 
 const TRAFFIC: readonly Traffic[] = [
-  { model: 'claude-opus-5-5', usage: { input: 12, read: 0, write5m: 4_000, write1h: 0, output: 31 }, tags: 'a', key: 'k1' },
-  { model: 'claude-opus-5-5', usage: { input: 9, read: 4_000, write5m: 200, write1h: 0, output: 17 }, tags: 'a, b', key: 'k1' },
-  { model: 'claude-haiku-5-5', usage: { input: 70, read: 0, write5m: 0, write1h: 3_333, output: 5 }, tags: 'b', key: 'k1' },
-  { model: 'claude-haiku-5-5', usage: { input: 1, read: 3_333, write5m: 7, write1h: 11, output: 999 }, tags: '', key: 'k2' },
-  { model: 'claude-opus-5-5', usage: { input: 5_000, read: 0, write5m: 0, write1h: 0, output: 1 }, tags: 'c', key: 'k2' },
+  {
+    model: 'claude-opus-5-5',
+    usage: { input: 12, read: 0, write5m: 4_000, write1h: 0, output: 31 },
+    tags: 'a',
+    key: 'k1',
+  },
+  {
+    model: 'claude-opus-5-5',
+    usage: { input: 9, read: 4_000, write5m: 200, write1h: 0, output: 17 },
+    tags: 'a, b',
+    key: 'k1',
+  },
+  {
+    model: 'claude-haiku-5-5',
+    usage: { input: 70, read: 0, write5m: 0, write1h: 3_333, output: 5 },
+    tags: 'b',
+    key: 'k1',
+  },
+  {
+    model: 'claude-haiku-5-5',
+    usage: { input: 1, read: 3_333, write5m: 7, write1h: 11, output: 999 },
+    tags: '',
+    key: 'k2',
+  },
+  {
+    model: 'claude-opus-5-5',
+    usage: { input: 5_000, read: 0, write5m: 0, write1h: 0, output: 1 },
+    tags: 'c',
+    key: 'k2',
+  },
 ];
 
 let gateway: TestGateway;
@@ -38,13 +63,19 @@ beforeAll(async () => {
     await startRecordingUpstream((response, seen) => {
       const number = Number(seen.headers['x-number']);
       const usage = TRAFFIC[number]?.usage;
-      if (!usage) return response.writeHead(529, { 'content-type': 'application/json' }).end('{"type":"error","error":{"type":"overloaded_error","message":"later"}}');
+      if (!usage)
+        return response
+          .writeHead(529, { 'content-type': 'application/json' })
+          .end('{"type":"error","error":{"type":"overloaded_error","message":"later"}}');
       return response.writeHead(200, { 'content-type': 'application/json' }).end(messageJson(usage));
     }),
   );
   gateway = cleanUp.add(await startTestGateway(upstream.url, { engine: { clock: { nowMs: () => nowMs } } }));
   adminUrl = gateway.admin.url;
-  for (const [number, { model, tags, key }] of [...TRAFFIC, { model: 'claude-opus-5-5', tags: 'a', key: 'k1' }].entries()) {
+  for (const [number, { model, tags, key }] of [
+    ...TRAFFIC,
+    { model: 'claude-opus-5-5', tags: 'a', key: 'k1' },
+  ].entries()) {
     nowMs = START_MS + number * 1_000;
     await sendJson(gateway.url, longRequest({ model }), {
       headers: ['x-number', String(number), 'x-cachewright-tags', tags, 'x-api-key', key],
@@ -69,7 +100,16 @@ function billed({ model, usage }: Traffic): bigint {
 
 function uncachedCost({ model, usage }: Traffic): bigint {
   const [uncached, , , , output] = PRICES[model];
-  return BigInt(usage.input + usage.read + usage.write5m + usage.write1h) * uncached + BigInt(usage.output) * output;
+  return (
+    BigInt(usage.input + usage.read + usage.write5m + usage.write1h) * uncached +
+    BigInt(usage.output) * output
+  );
+}
+
+/** A record as the admin listener shows it: money as decimal strings. */
+interface ShownRecord {
+  readonly cost: Readonly<Record<string, string>> | null;
+  readonly savings: Readonly<Record<string, string>> | null;
 }
 
 const usd = (pico: bigint): number => Number(pico) / 1e12;
@@ -79,10 +119,21 @@ describe('GET /api/v1/summary', () => {
     const { status, value } = await getJson(adminUrl, '/api/v1/summary');
     expect(status).toBe(200);
     expect(Object.keys(value)).toEqual([
-      'requests', 'costPicoUsd', 'costUsd', 'uncachedTokens', 'readTokens', 'write5mTokens', 'write1hTokens',
-      'outputTokens', 'hitRatio', 'ownCostUsd', 'savedUsd', 'misses',
+      'requests',
+      'costPicoUsd',
+      'costUsd',
+      'uncachedTokens',
+      'readTokens',
+      'write5mTokens',
+      'write1hTokens',
+      'outputTokens',
+      'hitRatio',
+      'ownCostUsd',
+      'savedUsd',
+      'misses',
     ]);
-    const total = (pick: (usage: Traffic['usage']) => number): number => TRAFFIC.reduce((all, { usage }) => all + pick(usage), 0);
+    const total = (pick: (usage: Traffic['usage']) => number): number =>
+      TRAFFIC.reduce((all, { usage }) => all + pick(usage), 0);
     const cost = sum(TRAFFIC.map(billed));
     expect(value).toMatchObject({
       requests: TRAFFIC.length + 1,
@@ -107,13 +158,21 @@ describe('GET /api/v1/summary', () => {
   it('agrees with the records one by one', async () => {
     const { value } = await getJson(adminUrl, '/api/v1/requests');
     const summary = (await getJson(adminUrl, '/api/v1/summary')).value;
-    const of = (pick: (record: any) => string | undefined): bigint => sum(value.requests.map((record: any) => BigInt(pick(record) ?? 0)));
-    expect(of((record) => record.cost?.totalPicoUsd).toString()).toBe(summary.costPicoUsd);
-    expect(summary.savedUsd.client).toBeCloseTo(usd(of((record) => record.savings?.clientPicoUsd)), 12);
-    expect(summary.savedUsd.automatic).toBeCloseTo(usd(of((record) => record.savings?.automaticPicoUsd)), 12);
+    const records: readonly ShownRecord[] = value.requests;
+    const of = (pick: (record: ShownRecord) => string | undefined): bigint =>
+      sum(records.map((record) => BigInt(pick(record) ?? 0)));
+    expect(of((record) => record.cost?.['totalPicoUsd']).toString()).toBe(summary.costPicoUsd);
+    expect(summary.savedUsd.client).toBeCloseTo(usd(of((record) => record.savings?.['clientPicoUsd'])), 12);
+    expect(summary.savedUsd.automatic).toBeCloseTo(
+      usd(of((record) => record.savings?.['automaticPicoUsd'])),
+      12,
+    );
     const parts = ['uncached', 'read', 'write5m', 'write1h', 'output', 'serverTools'];
-    for (const { cost } of value.requests) {
-      if (cost) expect(sum(parts.map((part) => BigInt(cost[`${part}PicoUsd`]))).toString()).toBe(cost.totalPicoUsd);
+    const costs = records.map(({ cost }) => cost).filter((cost) => cost !== null);
+    expect(costs).toHaveLength(TRAFFIC.length);
+    for (const cost of costs) {
+      const total = sum(parts.map((part) => BigInt(cost[`${part}PicoUsd`] ?? 'missing')));
+      expect(total.toString()).toBe(cost['totalPicoUsd']);
     }
   });
 
@@ -141,7 +200,7 @@ describe('GET /api/v1/summary', () => {
     const { value } = await getJson(adminUrl, '/api/v1/requests');
     const scopes = new Map<string, number>();
     for (const { scope } of value.requests) scopes.set(scope, (scopes.get(scope) ?? 0) + 1);
-    expect([...scopes.values()].toSorted()).toEqual([2, 4]);
+    expect(new Set(scopes.values())).toEqual(new Set([2, 4]));
     for (const [scope, requests] of scopes) {
       expect((await getJson(adminUrl, `/api/v1/summary?scope=${scope}`)).value.requests).toBe(requests);
     }
@@ -150,7 +209,12 @@ describe('GET /api/v1/summary', () => {
 
   it('without traffic has no hit ratio', async () => {
     const { value } = await getJson(adminUrl, '/api/v1/summary?tag=nobody');
-    expect(value).toMatchObject({ hitRatio: null, costUsd: 0, misses: [], savedUsd: { noCaching: 0, client: 0, automatic: 0 } });
+    expect(value).toMatchObject({
+      hitRatio: null,
+      costUsd: 0,
+      misses: [],
+      savedUsd: { noCaching: 0, client: 0, automatic: 0 },
+    });
   });
 });
 
@@ -159,7 +223,13 @@ describe('GET /api/v1/requests', () => {
     const { value } = await getJson(adminUrl, '/api/v1/requests');
     const times = value.requests.map((record: { atMs: number }) => record.atMs);
     expect(times).toEqual([5, 4, 3, 2, 1, 0].map((number) => START_MS + number * 1_000));
-    expect(value.requests[0]).toMatchObject({ status: 529, error: 'overloaded_error', usage: null, cost: null, costUsd: null });
+    expect(value.requests[0]).toMatchObject({
+      status: 529,
+      error: 'overloaded_error',
+      usage: null,
+      cost: null,
+      costUsd: null,
+    });
     expect(value.requests[5]).toMatchObject({
       status: 200,
       model: 'claude-opus-5-5',
@@ -175,7 +245,9 @@ describe('GET /api/v1/requests', () => {
   });
 
   it('in pages gives every record once', async () => {
-    const all = (await getJson(adminUrl, '/api/v1/requests')).value.requests.map((record: { id: string }) => record.id);
+    const all = (await getJson(adminUrl, '/api/v1/requests')).value.requests.map(
+      (record: { id: string }) => record.id,
+    );
     const paged: string[] = [];
     for (let query = '?limit=2'; paged.length <= all.length; query = `?limit=2&before=${paged.at(-1)}`) {
       const { requests } = (await getJson(adminUrl, `/api/v1/requests${query}`)).value;
@@ -215,11 +287,21 @@ describe('a query that cannot be understood', () => {
 describe('who may ask', () => {
   const port = (): string => new URL(adminUrl).port;
 
-  it.each(['localhost', 'LOCALHOST:1', '127.0.0.1:99', '127.8.9.1', '[::1]:8789'])('Host %s may', async (host) => {
-    expect((await getJson(adminUrl, '/api/v1/summary', ['Host', host])).status).toBe(200);
-  });
+  it.each(['localhost', 'LOCALHOST:1', '127.0.0.1:99', '127.8.9.1', '[::1]:8789'])(
+    'Host %s may',
+    async (host) => {
+      expect((await getJson(adminUrl, '/api/v1/summary', ['Host', host])).status).toBe(200);
+    },
+  );
 
-  it.each(['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example:80', 'cachewright', '10.0.0.1', '[::2]'])('Host %s may not', async (host) => {
+  it.each([
+    'evil.example',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example:80',
+    'cachewright',
+    '10.0.0.1',
+    '[::2]',
+  ])('Host %s may not', async (host) => {
     for (const path of ['/', '/healthz', '/api/v1/summary', '/api/v1/requests', '/nothing']) {
       const { status, value } = await getJson(adminUrl, path, ['Host', host]);
       expect([status, typeof value.error]).toEqual([403, 'string']);
@@ -227,21 +309,31 @@ describe('who may ask', () => {
   });
 
   it('its own origin may, others may not', async () => {
-    const ask = async (origin: string): Promise<number> => (await getJson(adminUrl, '/api/v1/summary', ['Origin', origin])).status;
+    const ask = async (origin: string): Promise<number> =>
+      (await getJson(adminUrl, '/api/v1/summary', ['Origin', origin])).status;
     expect(await ask(adminUrl)).toBe(200);
-    for (const origin of ['null', 'https://evil.example', `http://127.0.0.1`, `http://localhost:${port()}`, '']) {
+    for (const origin of [
+      'null',
+      'https://evil.example',
+      `http://127.0.0.1`,
+      `http://localhost:${port()}`,
+      '',
+    ]) {
       expect([origin, await ask(origin)]).toEqual([origin, 403]);
     }
   });
 
-  it.each(['', 'Host: \r\n', 'Host: a b\r\n', 'Host: 127.0.0.1/evil\r\n'])('a request whose Host is %j gets no data', async (line) => {
-    const socket = connect(Number(port()), '127.0.0.1');
-    socket.write(`GET /api/v1/summary HTTP/1.1\r\n${line}Connection: close\r\n\r\n`);
-    let text = '';
-    for await (const chunk of socket) text += String(chunk);
-    expect(text).toMatch(/^HTTP\/1\.1 4\d\d/);
-    expect(text).not.toContain('costPicoUsd');
-  });
+  it.each(['', 'Host: \r\n', 'Host: a b\r\n', 'Host: 127.0.0.1/evil\r\n'])(
+    'a request whose Host is %j gets no data',
+    async (line) => {
+      const socket = connect(Number(port()), '127.0.0.1');
+      socket.write(`GET /api/v1/summary HTTP/1.1\r\n${line}Connection: close\r\n\r\n`);
+      let text = '';
+      for await (const chunk of socket) text += String(chunk);
+      expect(text).toMatch(/^HTTP\/1\.1 4\d\d/);
+      expect(text).not.toContain('costPicoUsd');
+    },
+  );
 });
 
 describe('the rest', () => {
@@ -259,7 +351,12 @@ describe('the rest', () => {
     expect(headers['access-control-allow-origin']).toBeUndefined();
   });
 
-  it.each([['GET', '/api/v1/nothing'], ['POST', '/api/v1/summary'], ['DELETE', '/api/v1/requests'], ['GET', '/../../etc/passwd']])('%s %s is a sentence and 404', async (method, path) => {
+  it.each([
+    ['GET', '/api/v1/nothing'],
+    ['POST', '/api/v1/summary'],
+    ['DELETE', '/api/v1/requests'],
+    ['GET', '/../../etc/passwd'],
+  ])('%s %s is a sentence and 404', async (method, path) => {
     const { status, body } = await send(adminUrl, { method, path });
     expect(status).toBe(404);
     expect(JSON.parse(body.toString('utf8')).error).toMatch(/does not exist/);

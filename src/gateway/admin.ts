@@ -27,19 +27,25 @@ function parseTime(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const timeMs = parseTimestamp(text);
   if (timeMs !== null) return timeMs;
-  throw new BadQueryError(`${name} must be ms since 1970 or an RFC 3339 time, got ${JSON.stringify(text.slice(0, 80))}`);
+  throw new BadQueryError(
+    `${name} must be ms since 1970 or an RFC 3339 time, got ${JSON.stringify(text.slice(0, 80))}`,
+  );
 }
 
 function parseLimit(text: string | undefined): number {
   if (text === undefined) return LIMIT_DEFAULT;
   const limit = Number(text);
   if (Number.isInteger(limit) && limit >= 1 && limit <= LIMIT_MAX) return limit;
-  throw new BadQueryError(`limit must be a whole number from 1 to ${LIMIT_MAX}, got ${JSON.stringify(text.slice(0, 80))}`);
+  throw new BadQueryError(
+    `limit must be a whole number from 1 to ${LIMIT_MAX}, got ${JSON.stringify(text.slice(0, 80))}`,
+  );
 }
 
 /** Pico-dollars as decimal strings: JSON has no integers of that size. */
 function showRecord(record: RequestRecord): unknown {
-  const text = JSON.stringify(record, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+  const text = JSON.stringify(record, (_key, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  );
   return { ...JSON.parse(text), costUsd: record.cost ? toUsd(record.cost.totalPicoUsd) : null };
 }
 
@@ -63,7 +69,9 @@ export function createAdmin(options: AdminOptions): Hono {
     if (error instanceof BadQueryError) return context.json({ error: error.message }, 400);
     return context.json({ error: 'the request could not be answered' }, 500);
   });
-  app.notFound((context) => context.json({ error: `${context.req.path} does not exist; see / for what does` }, 404));
+  app.notFound((context) =>
+    context.json({ error: `${context.req.path} does not exist; see / for what does` }, 404),
+  );
   app.get('/', (context) =>
     context.json({
       cachewright: 'admin',

@@ -32,17 +32,26 @@ describe('what is forwarded as it came', () => {
     const gateway = cleanUp.add(await startTestGateway(upstream.url));
     const answer = await send(gateway.url, { method, path, ...(text === '' ? {} : { body: text }) });
     expect(answer.status).toBe(200);
-    expect(upstream.seen.map((seen) => [seen.method, seen.path, seen.body.toString('utf8')])).toEqual([[method, path, text]]);
+    expect(upstream.seen.map((seen) => [seen.method, seen.path, seen.body.toString('utf8')])).toEqual([
+      [method, path, text],
+    ]);
     expect(answer.headers['x-cachewright-id']).toBeUndefined();
   });
 
   it('HEAD, whose answer has a length and no body', async () => {
     const upstream = cleanUp.add(
-      await startUpstream((_request, response) => response.writeHead(200, { 'content-length': 12, 'x-here': 'yes' }).end()),
+      await startUpstream((_request, response) =>
+        response.writeHead(200, { 'content-length': 12, 'x-here': 'yes' }).end(),
+      ),
     );
     const gateway = cleanUp.add(await startTestGateway(upstream.url));
     const answer = await send(gateway.url, { method: 'HEAD', path: '/api/hello' });
-    expect([answer.status, answer.headers['content-length'], answer.headers['x-here'], answer.body.length]).toEqual([200, '12', 'yes', 0]);
+    expect([
+      answer.status,
+      answer.headers['content-length'],
+      answer.headers['x-here'],
+      answer.body.length,
+    ]).toEqual([200, '12', 'yes', 0]);
   });
 });
 
@@ -64,7 +73,15 @@ describe('where it goes', () => {
     const gateway = cleanUp.add(await startTestGateway(upstream.url));
     const own = ['X-Api-Key', 'k', 'anthropic-version', '2023-06-01', 'X-B', '2', 'X-A', '1', 'x-b', '3'];
     await sendJson(gateway.url, longRequest(), {
-      headers: [...own, 'X-Cachewright-Mode', 'off', 'x-cachewright-tags', 'a,b', 'Accept-Encoding', 'gzip, deflate'],
+      headers: [
+        ...own,
+        'X-Cachewright-Mode',
+        'off',
+        'x-cachewright-tags',
+        'a,b',
+        'Accept-Encoding',
+        'gzip, deflate',
+      ],
     });
     const [seen] = upstream.seen;
     const raw = seen?.rawHeaders ?? [];
@@ -113,17 +130,28 @@ describe('a request for a message', () => {
     const upstream = cleanUp.add(await startRecordingUpstream());
     const gateway = cleanUp.add(await startTestGateway(upstream.url));
     const body = gzipSync(JSON.stringify(longRequest()));
-    await send(gateway.url, { body, headers: ['Content-Encoding', 'gzip', 'Content-Type', 'application/json'] });
+    await send(gateway.url, {
+      body,
+      headers: ['Content-Encoding', 'gzip', 'Content-Type', 'application/json'],
+    });
     expect(upstream.seen[0]?.body.equals(body)).toBe(true);
     expect(upstream.seen[0]?.headers['content-encoding']).toBe('gzip');
-    expect(await gateway.ledger.next()).toMatchObject({ skipReason: 'encoded_body', usage: { uncachedTokens: 10 } });
+    expect(await gateway.ledger.next()).toMatchObject({
+      skipReason: 'encoded_body',
+      usage: { uncachedTokens: 10 },
+    });
   });
 
-  it.each([['with a declared length', true], ['in chunks', false]])('past the limit, %s, goes on untouched', async (_how, isDeclared) => {
+  it.each([
+    ['with a declared length', true],
+    ['in chunks', false],
+  ])('past the limit, %s, goes on untouched', async (_how, isDeclared) => {
     const upstream = cleanUp.add(await startRecordingUpstream());
     const gateway = cleanUp.add(await startTestGateway(upstream.url, { bodyBytesMax: 10_000 }));
     const body = JSON.stringify(longRequest({ system: words(40_000) }));
-    const outgoing = open(gateway.url, { headers: isDeclared ? ['Content-Length', String(body.length)] : ['Transfer-Encoding', 'chunked'] });
+    const outgoing = open(gateway.url, {
+      headers: isDeclared ? ['Content-Length', String(body.length)] : ['Transfer-Encoding', 'chunked'],
+    });
     const answered = answerTo(outgoing);
     outgoing.end(body);
     const answer = await answered;
@@ -180,9 +208,14 @@ describe('bodies on other paths', () => {
   it('that break off break off upstream too', async () => {
     let arrived: (request: IncomingMessage) => void = () => undefined;
     const arrival = new Promise<IncomingMessage>((resolve) => (arrived = resolve));
-    const upstream = cleanUp.add(await startUpstream((request) => arrived(request.on('error', () => undefined).resume())));
+    const upstream = cleanUp.add(
+      await startUpstream((request) => arrived(request.on('error', () => undefined).resume())),
+    );
     const gateway = cleanUp.add(await startTestGateway(upstream.url));
-    const outgoing = open(gateway.url, { path: '/v1/files', headers: ['Content-Length', '1000'] }).on('error', () => undefined);
+    const outgoing = open(gateway.url, { path: '/v1/files', headers: ['Content-Length', '1000'] }).on(
+      'error',
+      () => undefined,
+    );
     outgoing.write('first');
     const incoming = await arrival;
     const closed = new Promise((resolve) => incoming.once('close', resolve));
@@ -191,16 +224,24 @@ describe('bodies on other paths', () => {
     expect(incoming.complete).toBe(false);
   });
 
-  it.each(['/v1/files', '/v1/messages'])('POST %s: an early answer arrives although the body never ends', async (path) => {
-    const upstream = cleanUp.add(await startUpstream((_request, response) => response.writeHead(413).end('too large')));
-    const gateway = cleanUp.add(await startTestGateway(upstream.url, { bodyBytesMax: 100 }));
-    const outgoing = open(gateway.url, { path, headers: ['Content-Length', '1000000'] }).on('error', () => undefined);
-    const answered = answerTo(outgoing);
-    outgoing.write('x'.repeat(500));
-    const answer = await answered;
-    expect([answer.statusCode, (await bodyOf(answer)).toString('utf8')]).toEqual([413, 'too large']);
-    outgoing.destroy();
-  });
+  it.each(['/v1/files', '/v1/messages'])(
+    'POST %s: an early answer arrives although the body never ends',
+    async (path) => {
+      const upstream = cleanUp.add(
+        await startUpstream((_request, response) => response.writeHead(413).end('too large')),
+      );
+      const gateway = cleanUp.add(await startTestGateway(upstream.url, { bodyBytesMax: 100 }));
+      const outgoing = open(gateway.url, { path, headers: ['Content-Length', '1000000'] }).on(
+        'error',
+        () => undefined,
+      );
+      const answered = answerTo(outgoing);
+      outgoing.write('x'.repeat(500));
+      const answer = await answered;
+      expect([answer.statusCode, (await bodyOf(answer)).toString('utf8')]).toEqual([413, 'too large']);
+      outgoing.destroy();
+    },
+  );
 });
 
 it('answers a client that waits for 100-continue', async () => {
@@ -208,7 +249,13 @@ it('answers a client that waits for 100-continue', async () => {
   const gateway = cleanUp.add(await startTestGateway(upstream.url));
   const { port } = new URL(gateway.url);
   const body = JSON.stringify(longRequest());
-  const outgoing = httpRequest({ port, host: '127.0.0.1', method: 'POST', path: '/v1/messages', headers: { expect: '100-continue', 'content-length': body.length } });
+  const outgoing = httpRequest({
+    port,
+    host: '127.0.0.1',
+    method: 'POST',
+    path: '/v1/messages',
+    headers: { expect: '100-continue', 'content-length': body.length },
+  });
   const answered = answerTo(outgoing);
   outgoing.once('continue', () => outgoing.end(body));
   outgoing.flushHeaders();
@@ -221,9 +268,13 @@ describe('the request log', () => {
     const lines: string[] = [];
     let told: () => void = () => undefined;
     const all = new Promise<void>((resolve) => (told = resolve));
-    const upstream = cleanUp.add(await startRecordingUpstream((response, seen) => {
-      response.writeHead(seen.method === 'GET' ? 404 : 200, { 'content-type': 'application/json' }).end(messageJson());
-    }));
+    const upstream = cleanUp.add(
+      await startRecordingUpstream((response, seen) => {
+        response
+          .writeHead(seen.method === 'GET' ? 404 : 200, { 'content-type': 'application/json' })
+          .end(messageJson());
+      }),
+    );
     const gateway = cleanUp.add(
       await startTestGateway(upstream.url, {
         log: ({ method, path, status, id }) => {

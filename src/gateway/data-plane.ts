@@ -29,7 +29,11 @@ function isMessageRequest(request: IncomingMessage): boolean {
   return request.method === 'POST' && /^\/v1\/messages(?:\?|$)/.test(request.url ?? '');
 }
 
-function outgoing(request: IncomingMessage, body: Buffer | Readable | null, bodyBytes: number | null): UpstreamRequest {
+function outgoing(
+  request: IncomingMessage,
+  body: Buffer | Readable | null,
+  bodyBytes: number | null,
+): UpstreamRequest {
   return {
     method: request.method ?? 'GET',
     path: request.url ?? '/',
@@ -39,7 +43,9 @@ function outgoing(request: IncomingMessage, body: Buffer | Readable | null, body
 }
 
 function hasBody(request: IncomingMessage): boolean {
-  return request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+  return (
+    request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
+  );
 }
 
 /** Everything that is not a request for a message: bytes in, bytes out, both ways as they come. */
@@ -47,7 +53,12 @@ function passThrough(options: DataPlaneOptions, request: IncomingMessage, respon
   const declared = request.headers['content-length'];
   const body = hasBody(request) ? request : null;
   const bodyBytes = body && declared !== undefined ? Number(declared) : null;
-  relay({ upstream: options.upstream, response, exchange: null, buildRequest: () => outgoing(request, body, bodyBytes) });
+  relay({
+    upstream: options.upstream,
+    response,
+    exchange: null,
+    buildRequest: () => outgoing(request, body, bodyBytes),
+  });
 }
 
 /** What has been read of a body, and whether that is all. */
@@ -78,13 +89,20 @@ function gatherBody(request: IncomingMessage, bytesMax: number): Promise<Gathere
   });
 }
 
-async function* chunksThenRest(chunks: readonly Buffer[], rest: IncomingMessage): AsyncIterableIterator<Buffer> {
+async function* chunksThenRest(
+  chunks: readonly Buffer[],
+  rest: IncomingMessage,
+): AsyncIterableIterator<Buffer> {
   yield* chunks;
   for await (const chunk of rest as AsyncIterable<Buffer>) yield chunk;
 }
 
 /** A request for a message: read whole, planned, sent, and accounted for. */
-async function handleMessage(options: DataPlaneOptions, request: IncomingMessage, response: ServerResponse): Promise<string | null> {
+async function handleMessage(
+  options: DataPlaneOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<string | null> {
   const gathered = await gatherBody(request, options.bodyBytesMax);
   const { url: path = '/', headers } = request;
   if (!gathered.isWhole) {
@@ -92,7 +110,12 @@ async function handleMessage(options: DataPlaneOptions, request: IncomingMessage
     const rest = Readable.from(chunksThenRest(gathered.chunks, request));
     const bodyBytes = declared === undefined ? null : Number(declared);
     const exchange = options.engine.open({ path, headers, body: Buffer.alloc(0), isTooLong: true });
-    relay({ upstream: options.upstream, response, exchange, buildRequest: () => outgoing(request, rest, bodyBytes) });
+    relay({
+      upstream: options.upstream,
+      response,
+      exchange,
+      buildRequest: () => outgoing(request, rest, bodyBytes),
+    });
     return exchange.id;
   }
   const [only] = gathered.chunks;

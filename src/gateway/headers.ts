@@ -47,7 +47,8 @@ export function forwardedHeaders(
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
     const key = name.toLowerCase();
-    if (HOP_BY_HOP.has(key) || REPLACED.has(key) || dropped.has(key) || key.startsWith(OWN_HEADER_PREFIX)) continue;
+    if (HOP_BY_HOP.has(key) || REPLACED.has(key) || dropped.has(key) || key.startsWith(OWN_HEADER_PREFIX))
+      continue;
     forwarded.push(name, rawHeaders[index + 1] ?? '');
   }
   forwarded.push('accept-encoding', readableEncodings(headers['accept-encoding']?.toString()));

@@ -50,7 +50,9 @@ describe('closing a gateway', { timeout: 10_000 }, () => {
     let isClosed = false;
     const closed = gateway.close().then(() => (isClosed = true));
     await idleClosed;
-    await expect(send(gateway.url, { method: 'GET', path: '/v1/models' })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await expect(send(gateway.url, { method: 'GET', path: '/v1/models' })).rejects.toMatchObject({
+      code: 'ECONNREFUSED',
+    });
     expect(isClosed).toBe(false);
 
     response.end(events.slice(1).join(''));
@@ -85,7 +87,10 @@ describe('starting a gateway', () => {
     const before = await countListeners();
     const free = { host: '127.0.0.1', port: 0 };
     const inUse = { host: '127.0.0.1', port: taken.data.port };
-    for (const places of [{ listen: inUse, adminListen: free }, { listen: free, adminListen: inUse }]) {
+    for (const places of [
+      { listen: inUse, adminListen: free },
+      { listen: free, adminListen: inUse },
+    ]) {
       const started = startGateway({ upstreamUrl: 'http://127.0.0.1:9', ...places });
       await expect(started).rejects.toThrow(ListenError);
       await expect(started).rejects.toThrow(`127.0.0.1:${taken.data.port} is already in use`);

@@ -10,6 +10,7 @@ import { createDataPlane, type RequestLog } from './data-plane.ts';
 import { createUpstream, type UpstreamOptions } from './upstream.ts';
 
 export type { RequestLog } from './data-plane.ts';
+export { reachUpstream } from './reach.ts';
 
 /** What a gateway is made of; every member has a default but the upstream's URL. */
 export interface GatewayOptions {
@@ -70,12 +71,13 @@ export async function startGateway(
   const app = createAdmin({ engine, upstreamUrl: upstream.url, allowedHosts: [] });
   // Kept plain: the adapter would otherwise replace the process's own Request and Response.
   const adminListener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const admin = await startServer((request, response) => void adminListener(request, response), settings.adminListen).catch(
-    async (error: unknown) => {
-      await data.close(0);
-      throw error;
-    },
-  );
+  const admin = await startServer(
+    (request, response) => void adminListener(request, response),
+    settings.adminListen,
+  ).catch(async (error: unknown) => {
+    await data.close(0);
+    throw error;
+  });
   const closeAll = async (): Promise<void> => {
     await Promise.all([data.close(), admin.close(0)]);
     await upstream.close();

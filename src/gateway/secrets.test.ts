@@ -14,16 +14,25 @@ afterEach(() => cleanUp.run());
 /** Every place in which a client may send something secret; all of them hold the word. */
 const SECRET = 'hunter2';
 const HEADERS = [
-  'x-api-key', `sk-ant-${SECRET}`,
-  'Authorization', `Bearer ${SECRET}`,
-  'Proxy-Authorization', `Basic ${SECRET}`,
-  'Cookie', `session=${SECRET}`,
+  'x-api-key',
+  `sk-ant-${SECRET}`,
+  'Authorization',
+  `Bearer ${SECRET}`,
+  'Proxy-Authorization',
+  `Basic ${SECRET}`,
+  'Cookie',
+  `session=${SECRET}`,
 ];
 const PATH = `/v1/messages?api_key=${SECRET}`;
-const body = longRequest({ system: `The password is ${SECRET}. ${String(longRequest()['system'])}`, metadata: { user_id: SECRET } });
+const body = longRequest({
+  system: `The password is ${SECRET}. ${String(longRequest()['system'])}`,
+  metadata: { user_id: SECRET },
+});
 
 function show(value: unknown): string {
-  return JSON.stringify(value, (_key, member: unknown) => (typeof member === 'bigint' ? member.toString() : member));
+  return JSON.stringify(value, (_key, member: unknown) =>
+    typeof member === 'bigint' ? member.toString() : member,
+  );
 }
 
 it('records, admin answers and answers to the client hold no credential and no text of the prompt', async () => {
@@ -31,15 +40,24 @@ it('records, admin answers and answers to the client hold no credential and no t
     await startRecordingUpstream((response, seen) => {
       const isFirst = upstream.seen.length === 1;
       const isMarked = seen.body.includes('cache_control');
-      const refusal = JSON.stringify({ type: 'error', error: { type: 'invalid_request_error', message: `cache_control, ${SECRET}` } });
-      response.writeHead(isFirst && isMarked ? 400 : 200, { 'content-type': 'application/json', 'set-cookie': `a=${SECRET}` });
+      const refusal = JSON.stringify({
+        type: 'error',
+        error: { type: 'invalid_request_error', message: `cache_control, ${SECRET}` },
+      });
+      response.writeHead(isFirst && isMarked ? 400 : 200, {
+        'content-type': 'application/json',
+        'set-cookie': `a=${SECRET}`,
+      });
       response.end(isFirst && isMarked ? refusal : messageJson());
     }),
   );
   const withUser = upstream.url.replace('http://', `http://user:${SECRET}@`);
   const gateway = cleanUp.add(await startTestGateway(`${withUser}/base?key=${SECRET}`));
   for (const more of [[], ['x-cachewright-mode', 'observe'], ['x-cachewright-mode', 'off']]) {
-    await sendJson(gateway.url, body, { path: PATH, headers: [...HEADERS, 'x-cachewright-tags', 'team-a', ...more] });
+    await sendJson(gateway.url, body, {
+      path: PATH,
+      headers: [...HEADERS, 'x-cachewright-tags', 'team-a', ...more],
+    });
   }
   await send(gateway.url, { path: PATH, body: `{"broken": "${SECRET}`, headers: HEADERS });
   expect(upstream.seen[0]?.headers['x-api-key']).toContain(SECRET);
@@ -50,7 +68,11 @@ it('records, admin answers and answers to the client hold no credential and no t
   expect(show(records)).not.toContain(SECRET);
   for (const path of ['/', '/healthz', '/readyz', '/api/v1/summary', '/api/v1/requests', '/nothing']) {
     const answer = await send(gateway.admin.url, { method: 'GET', path });
-    expect([path, answer.body.toString('utf8').includes(SECRET), JSON.stringify(answer.rawHeaders).includes(SECRET)]).toEqual([path, false, false]);
+    expect([
+      path,
+      answer.body.toString('utf8').includes(SECRET),
+      JSON.stringify(answer.rawHeaders).includes(SECRET),
+    ]).toEqual([path, false, false]);
   }
 });
 
@@ -81,8 +103,22 @@ async function listeners(child: ChildProcess): Promise<Map<string, string>> {
 it.each(['info', 'debug'])('the log at level %s holds no credential', async (level) => {
   const upstream = cleanUp.add(await startRecordingUpstream());
   const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
-  const flags = [main, 'serve', '--port', '0', '--admin-port', '0', '--upstream', upstream.url, '--json', '--log-level', level];
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const flags = [
+    main,
+    'serve',
+    '--port',
+    '0',
+    '--admin-port',
+    '0',
+    '--upstream',
+    upstream.url,
+    '--json',
+    '--log-level',
+    level,
+  ];
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   cleanUp.add({ close: () => child.kill('SIGKILL') });
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => (log += String(chunk)));
@@ -93,7 +129,10 @@ it.each(['info', 'debug'])('the log at level %s holds no credential', async (lev
   child.stdout.resume();
   child.kill('SIGTERM');
   expect(await exited).toEqual([0, null]);
-  const lines = log.trim().split('\n').map((line) => JSON.parse(line));
+  const lines = log
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   expect(lines.map(({ msg, method, path, status }) => [msg, method, path, status])).toEqual([
     ['request', 'POST', '/v1/messages', 200],
     ['request', 'GET', '/v1/models', 200],

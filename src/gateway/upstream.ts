@@ -7,7 +7,11 @@ export interface UpstreamOptions {
   /** Base URL; may carry a path prefix. */
   readonly url: string;
   /** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment; null without. */
-  readonly proxy: { readonly httpProxy?: string; readonly httpsProxy?: string; readonly noProxy?: string } | null;
+  readonly proxy: {
+    readonly httpProxy?: string;
+    readonly httpsProxy?: string;
+    readonly noProxy?: string;
+  } | null;
   /** How long an answer may take to begin, and how long it may pause, in ms. At least the client's own time-out. */
   readonly responseTimeoutMs: number;
 }

@@ -34,13 +34,24 @@ describe('a summary', () => {
   });
 
   it('counts requests without a bill, and nothing else of them', () => {
-    const summary = summarise([recordOf({ usage: tokens, cost: costOf(9n) }), recordOf({ status: 529 }), recordOf({ status: 0 })]);
+    const summary = summarise([
+      recordOf({ usage: tokens, cost: costOf(9n) }),
+      recordOf({ status: 529 }),
+      recordOf({ status: 0 }),
+    ]);
     expect(summary).toMatchObject({ requests: 3, costPicoUsd: '9', ...tokens, hitRatio: 0.2 });
   });
 
   it('shows losses as negative savings', () => {
-    const savings = { noCachingPicoUsd: -2_500_000_000_000n, clientPicoUsd: 500_000_000_000n, automaticPicoUsd: -1n };
-    const { savedUsd } = summarise([recordOf({ savings }), recordOf({ savings: { ...savings, clientPicoUsd: -750_000_000_000n } })]);
+    const savings = {
+      noCachingPicoUsd: -2_500_000_000_000n,
+      clientPicoUsd: 500_000_000_000n,
+      automaticPicoUsd: -1n,
+    };
+    const { savedUsd } = summarise([
+      recordOf({ savings }),
+      recordOf({ savings: { ...savings, clientPicoUsd: -750_000_000_000n } }),
+    ]);
     expect(savedUsd.noCaching).toBe(-5);
     expect(savedUsd.client).toBe(-0.25);
     expect(savedUsd.automatic).toBeCloseTo(-2e-12, 20);
@@ -72,15 +83,13 @@ describe('a summary', () => {
 
   it('of two halves adds up to that of the whole', () => {
     const pico = fc.bigInt(-(10n ** 15n), 10n ** 15n);
-    const record = fc
-      .tuple(fc.nat(1_000_000), pico, pico)
-      .map(([readTokens, cost, saved]) =>
-        recordOf({
-          usage: { ...tokens, readTokens },
-          cost: costOf(cost),
-          savings: { noCachingPicoUsd: saved, clientPicoUsd: saved, automaticPicoUsd: -saved },
-        }),
-      );
+    const record = fc.tuple(fc.nat(1_000_000), pico, pico).map(([readTokens, cost, saved]) =>
+      recordOf({
+        usage: { ...tokens, readTokens },
+        cost: costOf(cost),
+        savings: { noCachingPicoUsd: saved, clientPicoUsd: saved, automaticPicoUsd: -saved },
+      }),
+    );
     fc.assert(
       fc.property(fc.array(record), fc.array(record), (left, right) => {
         const [a, b, both] = [summarise(left), summarise(right), summarise([...left, ...right])];

@@ -28,7 +28,11 @@ export interface Summary {
   /** What we spent ourselves: pings and warming. */
   readonly ownCostUsd: number;
   readonly savedUsd: { readonly noCaching: number; readonly client: number; readonly automatic: number };
-  readonly misses: readonly { readonly reason: string; readonly requests: number; readonly costUsd: number }[];
+  readonly misses: readonly {
+    readonly reason: string;
+    readonly requests: number;
+    readonly costUsd: number;
+  }[];
 }
 
 /** Keeps records. */
@@ -62,7 +66,10 @@ function addTokens(a: TokenCounts, b: TokenCounts): TokenCounts {
   };
 }
 
-function sumPico(records: readonly RequestRecord[], pick: (record: RequestRecord) => PicoUsd | undefined): PicoUsd {
+function sumPico(
+  records: readonly RequestRecord[],
+  pick: (record: RequestRecord) => PicoUsd | undefined,
+): PicoUsd {
   return records.reduce((sum, record) => sum + (pick(record) ?? 0n), 0n);
 }
 
@@ -73,7 +80,11 @@ function summariseMisses(records: readonly RequestRecord[]): Summary['misses'] {
     const known = byReason.get(miss.reason) ?? { requests: 0, cost: 0n };
     byReason.set(miss.reason, { requests: known.requests + 1, cost: known.cost + miss.costPicoUsd });
   }
-  const rows = [...byReason].map(([reason, { requests, cost }]) => ({ reason, requests, costUsd: toUsd(cost) }));
+  const rows = [...byReason].map(([reason, { requests, cost }]) => ({
+    reason,
+    requests,
+    costUsd: toUsd(cost),
+  }));
   return rows.toSorted((a, b) => b.costUsd - a.costUsd || b.requests - a.requests);
 }
 

@@ -12,7 +12,12 @@ export interface Miss {
 
 /** What was done about breakpoints, for people and for the dashboard. */
 export interface PlanSummary {
-  readonly added: readonly { readonly place: string; readonly path: string; readonly ttl: string; readonly reason: string }[];
+  readonly added: readonly {
+    readonly place: string;
+    readonly path: string;
+    readonly ttl: string;
+    readonly reason: string;
+  }[];
   readonly declined: readonly { readonly place: string; readonly reason: string }[];
   /** Was the plan put into the bytes that were sent? */
   readonly isApplied: boolean;

@@ -28,13 +28,21 @@ function reasonFor(result: Plan, place: string): string | undefined {
   return result.declined.find((declined) => declined.place === place)?.reason;
 }
 
-const text = (marker?: object): JsonObject => ({ type: 'text', text: 'words', ...(marker ? { cache_control: marker } : {}) });
+const text = (marker?: object): JsonObject => ({
+  type: 'text',
+  text: 'words',
+  ...(marker ? { cache_control: marker } : {}),
+});
 const tools = [{ name: 'a' }, { name: 'b' }];
 const whole: JsonObject = { tools, system: 'rules', messages: [{ role: 'user', content: 'hello' }] };
 
 describe('places', () => {
   it('are the ends of tools, of system and of the conversation', () => {
-    expect(added(plan(whole))).toEqual(['tools-end tools.1 5m', 'system-end system 5m', 'tail messages.0.content 5m']);
+    expect(added(plan(whole))).toEqual([
+      'tools-end tools.1 5m',
+      'system-end system 5m',
+      'tail messages.0.content 5m',
+    ]);
     expect(plan(whole).declined).toEqual([]);
   });
 
@@ -53,7 +61,15 @@ describe('places', () => {
   it('step back over blocks that cannot carry a marker', () => {
     const messages = [
       { role: 'user', content: 'question' },
-      { role: 'assistant', content: [text(), { type: 'thinking', thinking: 'hm', signature: 's' }, { type: 'hologram' }, { type: 'text', text: '' }] },
+      {
+        role: 'assistant',
+        content: [
+          text(),
+          { type: 'thinking', thinking: 'hm', signature: 's' },
+          { type: 'hologram' },
+          { type: 'text', text: '' },
+        ],
+      },
       { role: 'system', content: 'for now', clear_at: 'next_user_message' },
     ];
     expect(added(plan({ messages }))).toEqual(['tail messages.1.content.0 5m']);
@@ -63,7 +79,9 @@ describe('places', () => {
 
   it('step back over blocks whose bytes hold a marker of null', () => {
     const messages = [{ role: 'user', content: [text(), { ...text(), cache_control: null }] }];
-    expect(added(plan({ messages }, 600, (path) => path !== 'messages.0.content.1'))).toEqual(['tail messages.0.content.0 5m']);
+    expect(added(plan({ messages }, 600, (path) => path !== 'messages.0.content.1'))).toEqual([
+      'tail messages.0.content.0 5m',
+    ]);
     const result = plan({ messages }, 600, () => false);
     expect(reasonFor(result, 'tail')).toBe('there is no block that can carry a marker');
   });
@@ -71,13 +89,19 @@ describe('places', () => {
 
 describe('the minimum', () => {
   it('is that of the model, on the whole prefix, and inclusive', () => {
-    expect(added(plan(whole, MINIMUM / 2))).toEqual(['tools-end tools.1 5m', 'system-end system 5m', 'tail messages.0.content 5m']);
+    expect(added(plan(whole, MINIMUM / 2))).toEqual([
+      'tools-end tools.1 5m',
+      'system-end system 5m',
+      'tail messages.0.content 5m',
+    ]);
     const result = plan(whole, MINIMUM / 4);
     expect(added(result)).toEqual(['tail messages.0.content 5m']);
     expect(reasonFor(result, 'tools-end')).toBe('at most 256 tokens, below the minimum of 512');
     expect(reasonFor(result, 'system-end')).toBe('at most 384 tokens, below the minimum of 512');
     expect(added(plan({ ...whole, model: 'claude-haiku-4-5' }, 1_000))).toEqual([]);
-    expect(added(plan({ ...whole, model: 'claude-haiku-4-5' }, 1_024))).toEqual(['tail messages.0.content 5m']);
+    expect(added(plan({ ...whole, model: 'claude-haiku-4-5' }, 1_024))).toEqual([
+      'tail messages.0.content 5m',
+    ]);
   });
 });
 
@@ -86,7 +110,11 @@ describe('the markers of the client', () => {
     const result = plan({ ...whole, system: [text(HOUR)] });
     expect(added(result)).toEqual(['tools-end tools.1 1h', 'tail messages.0.content 5m']);
     expect(reasonFor(result, 'system-end')).toBe('the client has marked it');
-    expect(result.breakpoints.map(({ blockIndex, ttl }) => `${blockIndex} ${ttl}`)).toEqual(['1 1h', '2 1h', '3 5m']);
+    expect(result.breakpoints.map(({ blockIndex, ttl }) => `${blockIndex} ${ttl}`)).toEqual([
+      '1 1h',
+      '2 1h',
+      '3 5m',
+    ]);
   });
 
   it('in the conversation mean that the client looks after it', () => {
@@ -134,17 +162,32 @@ describe('the markers of the client', () => {
 
 describe('the TTL', () => {
   it.each([
-    ['5m where the client has none', {}, ['tools-end tools.1 5m', 'system-end system 5m', 'tail messages.0.content 5m']],
+    [
+      '5m where the client has none',
+      {},
+      ['tools-end tools.1 5m', 'system-end system 5m', 'tail messages.0.content 5m'],
+    ],
     ['1h before a later 1h', { cache_control: HOUR }, ['tools-end tools.1 1h', 'system-end system 1h']],
     ['5m before a later 5m', { cache_control: MARKER }, ['tools-end tools.1 5m', 'system-end system 5m']],
-    ['5m after a 1h', { system: [text(HOUR), text()] }, ['tools-end tools.1 1h', 'system-end system.1 5m', 'tail messages.0.content 5m']],
-    ['1h between two of 1h', { tools: [{ name: 'a', cache_control: HOUR }, { name: 'b' }], cache_control: HOUR }, ['tools-end tools.1 1h', 'system-end system 1h']],
+    [
+      '5m after a 1h',
+      { system: [text(HOUR), text()] },
+      ['tools-end tools.1 1h', 'system-end system.1 5m', 'tail messages.0.content 5m'],
+    ],
+    [
+      '1h between two of 1h',
+      { tools: [{ name: 'a', cache_control: HOUR }, { name: 'b' }], cache_control: HOUR },
+      ['tools-end tools.1 1h', 'system-end system 1h'],
+    ],
   ])('is %s', (_what, more, expected) => {
     expect(added(plan({ ...whole, ...more }))).toEqual(expected);
   });
 });
 
-const ttl = fc.constantFrom<object | undefined>(undefined, undefined, undefined, MARKER, HOUR, { type: 'ephemeral', ttl: '5m' });
+const ttl = fc.constantFrom<object | undefined>(undefined, undefined, undefined, MARKER, HOUR, {
+  type: 'ephemeral',
+  ttl: '5m',
+});
 const marked = (value: JsonObject): fc.Arbitrary<JsonObject> =>
   ttl.map((marker) => (marker ? { ...value, cache_control: marker } : value));
 const block = fc.constantFrom<JsonObject>(
@@ -159,7 +202,11 @@ const block = fc.constantFrom<JsonObject>(
 const blocks = fc.array(block.chain(marked), { maxLength: 4 });
 const content = fc.oneof(fc.constantFrom('', 'words'), blocks);
 const message = fc.record(
-  { role: fc.constantFrom('user', 'assistant', 'system'), content, clear_at: fc.constant('next_user_message') },
+  {
+    role: fc.constantFrom('user', 'assistant', 'system'),
+    content,
+    clear_at: fc.constant('next_user_message'),
+  },
   { requiredKeys: ['role', 'content'] },
 );
 const tool = fc
@@ -179,29 +226,46 @@ const body = fc.record(
 describe('whatever the prompt', () => {
   it('the plan is lawful and keeps what the client has', () => {
     fc.assert(
-      fc.property(body, fc.array(fc.nat(700), { minLength: 40, maxLength: 40 }), fc.integer(), (given, sizes, mask) => {
-        const prompt = readPrompt(given as JsonObject);
-        const cumulativeHighTokens: number[] = [];
-        for (const index of prompt.blocks.keys()) cumulativeHighTokens.push((cumulativeHighTokens.at(-1) ?? 0) + (sizes[index] ?? 0));
-        const canSplice = ({ path }: { path: readonly unknown[] }): boolean => ((mask >> (path.join('.').length % 31)) & 1) === 0;
-        const result = planPlacements({ prompt, cumulativeHighTokens, canSplice });
-        const { breakpoints } = result;
+      fc.property(
+        body,
+        fc.array(fc.nat(700), { minLength: 40, maxLength: 40 }),
+        fc.integer(),
+        (given, sizes, mask) => {
+          const prompt = readPrompt(given);
+          const cumulativeHighTokens: number[] = [];
+          for (const index of prompt.blocks.keys())
+            cumulativeHighTokens.push((cumulativeHighTokens.at(-1) ?? 0) + (sizes[index] ?? 0));
+          const canSplice = ({ path }: { path: readonly unknown[] }): boolean =>
+            ((mask >> (path.join('.').length % 31)) & 1) === 0;
+          const result = planPlacements({ prompt, cumulativeHighTokens, canSplice });
+          const { breakpoints } = result;
 
-        const indexes = breakpoints.map(({ blockIndex }) => blockIndex);
-        expect(indexes).toEqual([...new Set(indexes)].toSorted((a, b) => a - b));
-        const ttls = breakpoints.map((breakpoint) => breakpoint.ttl);
-        expect(ttls).toEqual([...ttls.filter((each) => each === '1h'), ...ttls.filter((each) => each === '5m')]);
-        expect(prompt.markerCount + result.added.length).toBeLessThanOrEqual(4);
-        for (const own of prompt.breakpoints) expect(breakpoints).toContainEqual(own);
-        expect(breakpoints).toHaveLength(prompt.breakpoints.length + result.added.length);
-        if (prompt.markerProblem) expect(result.added).toEqual([]);
-        for (const { blockIndex, path } of result.added) {
-          const target = prompt.blocks[blockIndex]!;
-          expect([target.path, target.canCarryMarker, target.isDocumentedCarrier, canSplice(target)]).toEqual([path, true, true, true]);
-          expect(cumulativeHighTokens[blockIndex]).toBeGreaterThanOrEqual(prompt.model.facts.minCacheableTokens);
-        }
-        expect(result.added.length + result.declined.length).toBe(3);
-      }),
+          const indexes = breakpoints.map(({ blockIndex }) => blockIndex);
+          expect(indexes).toEqual([...new Set(indexes)].toSorted((a, b) => a - b));
+          const ttls = breakpoints.map((breakpoint) => breakpoint.ttl);
+          expect(ttls).toEqual([
+            ...ttls.filter((each) => each === '1h'),
+            ...ttls.filter((each) => each === '5m'),
+          ]);
+          expect(prompt.markerCount + result.added.length).toBeLessThanOrEqual(4);
+          for (const own of prompt.breakpoints) expect(breakpoints).toContainEqual(own);
+          expect(breakpoints).toHaveLength(prompt.breakpoints.length + result.added.length);
+          expect(prompt.markerProblem === null || result.added.length === 0).toBe(true);
+          for (const { blockIndex, path } of result.added) {
+            const target = prompt.blocks[blockIndex]!;
+            expect([
+              target.path,
+              target.canCarryMarker,
+              target.isDocumentedCarrier,
+              canSplice(target),
+            ]).toEqual([path, true, true, true]);
+            expect(cumulativeHighTokens[blockIndex]).toBeGreaterThanOrEqual(
+              prompt.model.facts.minCacheableTokens,
+            );
+          }
+          expect(result.added.length + result.declined.length).toBe(3);
+        },
+      ),
       { numRuns },
     );
   });

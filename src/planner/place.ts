@@ -1,4 +1,12 @@
-import { BREAKPOINTS_MAX, type Block, type BlockPath, type Breakpoint, type Level, type Prompt, type Ttl } from '../core/index.ts';
+import {
+  BREAKPOINTS_MAX,
+  type Block,
+  type BlockPath,
+  type Breakpoint,
+  type Level,
+  type Prompt,
+  type Ttl,
+} from '../core/index.ts';
 
 /** A breakpoint that we add, with the reason for people. */
 export interface Placement {
@@ -111,7 +119,9 @@ export function planPlacements(input: PlanInput): Plan {
   let slots = prompt.markerProblem ? 0 : BREAKPOINTS_MAX - prompt.markerCount;
   for (const candidate of findCandidates(input)) {
     const { place, blockIndex, reason } = candidate;
-    const noSlot = prompt.markerProblem ? "the client's markers are refused by the API" : 'all four breakpoints are taken';
+    const noSlot = prompt.markerProblem
+      ? "the client's markers are refused by the API"
+      : 'all four breakpoints are taken';
     const obstacle = declineReason(input, candidate) ?? (slots <= 0 ? noSlot : null);
     const block = prompt.blocks[blockIndex];
     if (obstacle !== null || !block) {

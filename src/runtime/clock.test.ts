@@ -13,7 +13,24 @@ describe('parseTimestamp', () => {
     expect(parseTimestamp(text)).toBe(timeMs);
   });
 
-  it.each(['', ' ', '-5', '1.5', '1e3', 'yesterday', 'Nov 5 2026', '2026', '2026-11', '2026-11-05T10:00:00', '2026-11-05T10:00Z', '2026-13-01', '2026-11-05T25:00:00Z', '+002026-11-05', '9'.repeat(400), '1793872800000ms'])('refuses %j', (text) => {
+  it.each([
+    '',
+    ' ',
+    '-5',
+    '1.5',
+    '1e3',
+    'yesterday',
+    'Nov 5 2026',
+    '2026',
+    '2026-11',
+    '2026-11-05T10:00:00',
+    '2026-11-05T10:00Z',
+    '2026-13-01',
+    '2026-11-05T25:00:00Z',
+    '+002026-11-05',
+    '9'.repeat(400),
+    '1793872800000ms',
+  ])('refuses %j', (text) => {
     // Digits alone are ms, so that a year alone is a time, if a strange one.
     expect(parseTimestamp(text)).toBe(text === '2026' ? 2_026 : null);
   });
@@ -64,7 +81,8 @@ describe('the timers of the machine', () => {
   });
 
   it('in the background do not keep the process alive', () => {
-    const waiting = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const waiting = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
     const before = waiting();
     const cancelBackground = systemTimers.after(60_000, () => undefined, true);
     expect(waiting()).toBe(before);

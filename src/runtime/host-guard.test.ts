@@ -5,7 +5,18 @@ describe('isLoopbackHost', () => {
   it.each(['localhost', '127.0.0.1', '127.255.3.4', '[::1]', '::1'])('%s is', (host) => {
     expect(isLoopbackHost(host)).toBe(true);
   });
-  it.each(['', 'localhost.', 'localhost.example', '127.0.0.1.example', 'x127.0.0.1', '127.1', '0.0.0.0', '[::2]', '128.0.0.1', '1270.0.0.1'])('%j is not', (host) => {
+  it.each([
+    '',
+    'localhost.',
+    'localhost.example',
+    '127.0.0.1.example',
+    'x127.0.0.1',
+    '127.1',
+    '0.0.0.0',
+    '[::2]',
+    '128.0.0.1',
+    '1270.0.0.1',
+  ])('%j is not', (host) => {
     expect(isLoopbackHost(host)).toBe(false);
   });
 });

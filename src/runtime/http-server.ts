@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 /** Where a server listens; port 0 takes any free one. */
 export interface ListenOptions {
@@ -40,11 +40,12 @@ function urlOf(address: AddressInfo): string {
 /** Time given to requests in flight when a server closes, in ms. */
 const DRAIN_MS = 30_000;
 
-async function drain(server: Server, drainMs: number): Promise<void> {
+async function drain(server: Server, unused: ReadonlySet<Socket>, drainMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
   server.closeIdleConnections();
+  for (const socket of unused) socket.destroy();
   const cut = setTimeout(() => server.closeAllConnections(), drainMs);
   await closed;
   clearTimeout(cut);
@@ -65,7 +66,14 @@ export async function startServer(handler: RequestListener, options: ListenOptio
     server.once('error', (error: NodeJS.ErrnoException) => reject(new ListenError(explain(error, options))));
     server.listen(options.port, options.host, resolve);
   });
-  server.on('request', (_request, response) => {
+  // Clients connect ahead of need, and Node takes a connection that never carried a request for a busy one.
+  const unused = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  server.on('request', (request, response) => {
+    unused.delete(request.socket);
     response.once('close', () => {
       // Nobody may use a kept connection again: waiting for its client to let go would hold up closing.
       if (!server.listening) server.closeIdleConnections();
@@ -74,7 +82,11 @@ export async function startServer(handler: RequestListener, options: ListenOptio
   const address = server.address();
   if (address === null || typeof address === 'string')
     throw new ListenError(`no address for ${options.host}`);
-  return { url: urlOf(address), port: address.port, close: (drainMs = DRAIN_MS) => drain(server, drainMs) };
+  return {
+    url: urlOf(address),
+    port: address.port,
+    close: (drainMs = DRAIN_MS) => drain(server, unused, drainMs),
+  };
 }
 
 /** A body was longer than allowed. */

@@ -1,4 +1,12 @@
-export { formatTime, parseTimestamp, systemClock, systemTimers, type CancelTimer, type Clock, type Timers } from './clock.ts';
+export {
+  formatTime,
+  parseTimestamp,
+  systemClock,
+  systemTimers,
+  type CancelTimer,
+  type Clock,
+  type Timers,
+} from './clock.ts';
 export { sha256Text } from './hash.ts';
 export { isLoopbackHost, refuseForeign } from './host-guard.ts';
 export {

@@ -19,19 +19,22 @@ describe('a seeded source', () => {
     const numbers = take(seededRandom(7), 20_000);
     expect(Math.min(...numbers)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...numbers)).toBeLessThan(1);
-    const tenths = Array.from({ length: 10 }, (_, tenth) => numbers.filter((number) => Math.floor(number * 10) === tenth).length);
+    const tenths = Array.from(
+      { length: 10 },
+      (_, tenth) => numbers.filter((number) => Math.floor(number * 10) === tenth).length,
+    );
     for (const count of tenths) expect(Math.abs(count - 2_000)).toBeLessThan(250);
   });
 });
 
 describe('ids', () => {
-  it('look like the API\'s own, and repeat for a repeated source', () => {
+  it("look like the API's own, and repeat for a repeated source", () => {
     expect(createId('req', seededRandom(1))).toMatch(/^req_01[A-Za-z2-9]{22}$/);
     expect(createId('req', seededRandom(1))).toBe(createId('req', seededRandom(1)));
     expect(createId('msg', seededRandom(2), 5)).toHaveLength('msg_01'.length + 5);
   });
 
-  it('of the platform\'s randomness do not repeat', () => {
+  it("of the platform's randomness do not repeat", () => {
     expect(new Set(Array.from({ length: 1_000 }, () => createId('req', systemRandom))).size).toBe(1_000);
   });
 

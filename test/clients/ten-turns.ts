@@ -69,7 +69,7 @@ function tool(name: string, description: string, field: string): Tool {
   return { name, description, input_schema: { type: 'object', properties, required: [field] } };
 }
 
-export const TOOLS: readonly Tool[] = [
+const TOOLS: readonly Tool[] = [
   tool(
     'find_tables',
     'Lists the tables that a report reads, with their owners and the time of the last change.',

@@ -22,7 +22,9 @@ afterAll(() => cleanUp.run());
 function dumpLikePython(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(dumpLikePython).join(', ')}]`;
   if (typeof value === 'object' && value !== null) {
-    const members = Object.entries(value).map(([name, member]) => `${dumpLikePython(name)}: ${dumpLikePython(member)}`);
+    const members = Object.entries(value).map(
+      ([name, member]) => `${dumpLikePython(name)}: ${dumpLikePython(member)}`,
+    );
     return `{${members.join(', ')}}`;
   }
   const escape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
@@ -31,11 +33,17 @@ function dumpLikePython(value: unknown): string {
 
 /** Every body of a file that asks for a message, in the three ways in which clients write JSON. */
 function readBodies(file: string): Buffer[] {
-  const lines = gunzipSync(readFileSync(new URL(file, folder))).toString('utf8').split('\n');
+  const lines = gunzipSync(readFileSync(new URL(file, folder)))
+    .toString('utf8')
+    .split('\n');
   const requests = lines.filter(Boolean).map((line) => JSON.parse(line));
-  const bodies = requests.filter(({ body, path }) => /^\/v1\/messages(\?|$)/.test(path) && typeof body === 'object' && body !== null);
+  const bodies = requests.filter(
+    ({ body, path }) => /^\/v1\/messages(\?|$)/.test(path) && typeof body === 'object' && body !== null,
+  );
   return bodies.flatMap(({ body }) =>
-    [JSON.stringify(body), JSON.stringify(body, null, 2), dumpLikePython(body)].map((text) => Buffer.from(text)),
+    [JSON.stringify(body), JSON.stringify(body, null, 2), dumpLikePython(body)].map((text) =>
+      Buffer.from(text),
+    ),
   );
 }
 

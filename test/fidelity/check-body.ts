@@ -16,7 +16,11 @@ export function emptyCoverage(): Coverage {
 }
 
 /** Why what was sent breaks the promise of byte fidelity; null when it keeps it. */
-export function findFault(received: Buffer, sent: Buffer, coverage: Coverage = emptyCoverage()): string | null {
+export function findFault(
+  received: Buffer,
+  sent: Buffer,
+  coverage: Coverage = emptyCoverage(),
+): string | null {
   const before = judgeMarkers(received);
   const after = judgeMarkers(sent);
   coverage.changed += Number(!received.equals(sent));
@@ -26,7 +30,8 @@ export function findFault(received: Buffer, sent: Buffer, coverage: Coverage = e
   const different = tokenDifference(received, sent);
   if (different !== null) return different;
   if (!isOnlyMarked(received, sent)) return 'something else than the bytes of markers was put in';
-  if (before.verdict === 'invalid' && !received.equals(sent)) return 'a set of markers that the API refuses was changed';
+  if (before.verdict === 'invalid' && !received.equals(sent))
+    return 'a set of markers that the API refuses was changed';
   if (before.verdict === 'valid' && after.verdict !== 'valid') return `valid markers became ${after.verdict}`;
   for (const [place, marker] of before.markers) {
     if (after.markers.get(place) !== marker) return `the client's marker at ${place} is gone`;
@@ -36,7 +41,8 @@ export function findFault(received: Buffer, sent: Buffer, coverage: Coverage = e
     coverage.added += 1;
     coverage.added1h += Number(marker.includes('1h'));
     const type = after.types.get(place) ?? '';
-    if (type !== TOP_LEVEL && !isCarrier(type)) return `a marker was put on a ${JSON.stringify(type)} at ${place}`;
+    if (type !== TOP_LEVEL && !isCarrier(type))
+      return `a marker was put on a ${JSON.stringify(type)} at ${place}`;
   }
   return null;
 }

@@ -53,19 +53,25 @@ describe(`${COUNT} bodies that nobody would write on purpose`, () => {
     expect(coverage.unsure / COUNT).toBeLessThan(0.2);
   });
 
-  it('leave with other markers and nothing else changed where the client\'s are overridden', { timeout }, async () => {
-    const passage = await startPassage(cleanUp, { placement: 'override' });
-    await forEachNumber(Math.ceil(COUNT / 4), async (number) => {
-      const seed = FIRST_SEED - 1 - number;
-      const body = makeBody(seed);
-      const { body: sent } = await passage.pass(body);
-      const [before, after] = [judgeMarkers(body), judgeMarkers(sent)];
-      const fault = tokenDifference(body, sent);
-      if (fault !== null) report(seed, fault, body, sent);
-      if (before.verdict === 'invalid' && !body.equals(sent)) report(seed, 'a refused set was changed', body, sent);
-      if (before.verdict === 'valid' && after.verdict !== 'valid') report(seed, `markers became ${after.verdict}`, body, sent);
-    });
-  });
+  it(
+    "leave with other markers and nothing else changed where the client's are overridden",
+    { timeout },
+    async () => {
+      const passage = await startPassage(cleanUp, { placement: 'override' });
+      await forEachNumber(Math.ceil(COUNT / 4), async (number) => {
+        const seed = FIRST_SEED - 1 - number;
+        const body = makeBody(seed);
+        const { body: sent } = await passage.pass(body);
+        const [before, after] = [judgeMarkers(body), judgeMarkers(sent)];
+        const fault = tokenDifference(body, sent);
+        if (fault !== null) report(seed, fault, body, sent);
+        if (before.verdict === 'invalid' && !body.equals(sent))
+          report(seed, 'a refused set was changed', body, sent);
+        if (before.verdict === 'valid' && after.verdict !== 'valid')
+          report(seed, `markers became ${after.verdict}`, body, sent);
+      });
+    },
+  );
 
   it.each([
     ['observe', { mode: 'observe' }, []],

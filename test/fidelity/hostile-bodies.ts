@@ -15,7 +15,14 @@ import {
   type ObjectDraft,
 } from './hostile-json.ts';
 
-const MODELS = ['claude-opus-5-5', 'claude-opus-5-5', 'claude-opus-5-5', 'claude-haiku-4-5', 'claude-sonnet-4-5-20250929', 'nobody-knows-1'];
+const MODELS = [
+  'claude-opus-5-5',
+  'claude-opus-5-5',
+  'claude-opus-5-5',
+  'claude-haiku-4-5',
+  'claude-sonnet-4-5-20250929',
+  'nobody-knows-1',
+];
 const MEBIBYTE = 1 << 20;
 
 /** A place that a marker may be tried on. */
@@ -41,9 +48,15 @@ class BodyMaker {
     if (random.chance(0.8)) root.members.push([spell(random, 'system'), this.#content(bytesMin > 0)]);
     root.members.push([spell(random, 'messages'), this.#messages(bytesMin)]);
     if (random.chance(0.3)) root.members.push([plain('metadata'), oddObject(random)]);
-    if (random.chance(0.15)) root.members.push([plain('thinking'), object({ type: plain('enabled'), budget_tokens: Buffer.from('1024') })]);
+    if (random.chance(0.15))
+      root.members.push([
+        plain('thinking'),
+        object({ type: plain('enabled'), budget_tokens: Buffer.from('1024') }),
+      ]);
     if (random.chance(0.04)) root.members.push([spell(random, 'thread'), object({ type: plain('create') })]);
-    this.#repeat(root, 0.05, () => random.pick([list(), plain('again'), oddValue(random), this.#content(false)]));
+    this.#repeat(root, 0.05, () =>
+      random.pick([list(), plain('again'), oddValue(random), this.#content(false)]),
+    );
     this.#mark(root);
     this.#shuffle(root);
     return root;
@@ -71,8 +84,13 @@ class BodyMaker {
     const random = this.#random;
     const tools = Array.from({ length: random.int(0, 5) }, (_, index) => {
       const isDeferred = random.chance(0.2);
-      const tool = object({ name: plain(`tool_${index}`), description: this.#text(), input_schema: oddObject(random) });
-      if (random.chance(0.2)) tool.members.push([plain('type'), plain(random.pick(['custom', 'bash_20250124', 'hologram_1']))]);
+      const tool = object({
+        name: plain(`tool_${index}`),
+        description: this.#text(),
+        input_schema: oddObject(random),
+      });
+      if (random.chance(0.2))
+        tool.members.push([plain('type'), plain(random.pick(['custom', 'bash_20250124', 'hologram_1']))]);
       if (isDeferred) tool.members.push([plain('defer_loading'), plain(true)]);
       return this.#holder(tool, isDeferred ? 'bad' : 'good');
     });
@@ -123,7 +141,9 @@ class BodyMaker {
   #block(isTurnScoped: boolean): ObjectDraft {
     const random = this.#random;
     const [kind, draft] = this.#bareBlock();
-    this.#repeat(draft, 0.03, () => random.pick([plain('text'), plain('thinking'), plain(''), oddValue(random, 1)]));
+    this.#repeat(draft, 0.03, () =>
+      random.pick([plain('text'), plain('thinking'), plain(''), oddValue(random, 1)]),
+    );
     this.#shuffle(draft);
     return this.#holder(draft, isTurnScoped ? 'bad' : kind);
   }
@@ -134,13 +154,61 @@ class BodyMaker {
     const makers: readonly (readonly [weight: number, make: () => [Holder['kind'], ObjectDraft]])[] = [
       [10, () => ['good', object({ type: plain('text'), text: this.#text() })]],
       [2, () => ['bad', object({ type: plain('text'), text: plain('') })]],
-      [3, () => ['bad', object({ type: plain('thinking'), thinking: oddString(random, 9), signature: plain('c2ln') })]],
+      [
+        3,
+        () => [
+          'bad',
+          object({ type: plain('thinking'), thinking: oddString(random, 9), signature: plain('c2ln') }),
+        ],
+      ],
       [1, () => ['bad', object({ type: plain('redacted_thinking'), data: plain('c2ln') })]],
       [2, () => ['good', object({ type: plain('image'), source: object(image) })]],
-      [2, () => ['good', object({ type: plain('document'), source: object({ type: plain('content'), content: this.#inner() }), citations: object({ enabled: plain(true) }) })]],
-      [3, () => ['good', object({ type: plain('tool_use'), id: plain('t1'), name: plain('tool_1'), input: oddObject(random) })]],
-      [3, () => ['good', object({ type: plain('tool_result'), tool_use_id: plain('t1'), content: random.chance(0.4) ? this.#text() : this.#inner() })]],
-      [1, () => ['good', object({ type: plain('server_tool_use'), id: plain('s1'), name: plain('web_search'), input: oddObject(random) })]],
+      [
+        2,
+        () => [
+          'good',
+          object({
+            type: plain('document'),
+            source: object({ type: plain('content'), content: this.#inner() }),
+            citations: object({ enabled: plain(true) }),
+          }),
+        ],
+      ],
+      [
+        3,
+        () => [
+          'good',
+          object({
+            type: plain('tool_use'),
+            id: plain('t1'),
+            name: plain('tool_1'),
+            input: oddObject(random),
+          }),
+        ],
+      ],
+      [
+        3,
+        () => [
+          'good',
+          object({
+            type: plain('tool_result'),
+            tool_use_id: plain('t1'),
+            content: random.chance(0.4) ? this.#text() : this.#inner(),
+          }),
+        ],
+      ],
+      [
+        1,
+        () => [
+          'good',
+          object({
+            type: plain('server_tool_use'),
+            id: plain('s1'),
+            name: plain('web_search'),
+            input: oddObject(random),
+          }),
+        ],
+      ],
       [1, () => ['good', object({ type: plain('hologram'), beams: oddValue(random) })]],
       [1, () => ['good', oddObject(random)]],
     ];
@@ -165,19 +233,31 @@ class BodyMaker {
       const count = random.int(1, 4);
       const hours = random.pick([0, 0, 1, 2, 4]);
       const chosen = good.slice(-random.int(count, 12)).slice(0, count);
-      for (const [index, { draft }] of chosen.entries()) this.#put(draft, index < hours ? '1h' : random.pick(['5m', null]));
+      for (const [index, { draft }] of chosen.entries())
+        this.#put(draft, index < hours ? '1h' : random.pick(['5m', null]));
       if (random.chance(0.2)) this.#put(root, hours === 4 ? '1h' : null);
     } else if (way < 0.85) {
       const probability = random.pick([0.1, 0.3, 0.6]);
-      for (const { draft } of this.#holders) if (random.chance(probability)) this.#put(draft, random.pick(['5m', '1h', null, null]));
+      for (const { draft } of this.#holders)
+        if (random.chance(probability)) this.#put(draft, random.pick(['5m', '1h', null, null]));
       if (random.chance(0.3)) this.#put(root, random.pick(['5m', '1h', null]));
     } else if (way < 0.93) for (const { draft } of good) this.#put(draft, '1h');
-    else for (const { draft } of this.#holders) if (random.chance(0.2)) draft.members.push([plain('cache_control'), this.#oddMarker()]);
+    else
+      for (const { draft } of this.#holders)
+        if (random.chance(0.2)) draft.members.push([plain('cache_control'), this.#oddMarker()]);
   }
 
   #oddMarker(): Draft {
     const random = this.#random;
-    return random.pick<Draft>([plain(null), plain(true), plain('ephemeral'), object({}), object({ type: plain('lasting') }), object({ type: plain('ephemeral'), ttl: plain('2h') }), list()]);
+    return random.pick<Draft>([
+      plain(null),
+      plain(true),
+      plain('ephemeral'),
+      object({}),
+      object({ type: plain('lasting') }),
+      object({ type: plain('ephemeral'), ttl: plain('2h') }),
+      list(),
+    ]);
   }
 
   #put(draft: ObjectDraft, ttl: '5m' | '1h' | null): void {
@@ -196,11 +276,30 @@ function nonsense(random: Random): Buffer {
   const cut = random.int(0, good.length);
   return random.pick<() => Buffer>([
     () => good.subarray(0, cut),
-    () => Buffer.concat([good.subarray(0, cut), Buffer.from(random.pick(['"', '}', ',', '\\', '\0', '\xff'])), good.subarray(cut)]),
+    () =>
+      Buffer.concat([
+        good.subarray(0, cut),
+        Buffer.from(random.pick(['"', '}', ',', '\\', '\0', '\xff'])),
+        good.subarray(cut),
+      ]),
     () => Buffer.concat([Buffer.from('\ufeff'), good]),
     () => Buffer.concat([good, good]),
     () => Buffer.concat([Buffer.from('['), good, Buffer.from(']')]),
-    () => Buffer.from(random.pick(['', ' ', 'null', '[]', '"text"', '5', 'model=claude', '{}', '{"messages":5}', '{"messages":[null,[]],"system":{}}'])),
+    () =>
+      Buffer.from(
+        random.pick([
+          '',
+          ' ',
+          'null',
+          '[]',
+          '"text"',
+          '5',
+          'model=claude',
+          '{}',
+          '{"messages":5}',
+          '{"messages":[null,[]],"system":{}}',
+        ]),
+      ),
     () => Buffer.from(`{"messages":${'['.repeat(random.int(400, 3_000))}`),
     () => Buffer.concat([Buffer.from('{"a":'.repeat(600)), good, Buffer.from('}'.repeat(600))]),
     () => good.subarray(0, Math.max(0, good.length - 1)),
@@ -213,6 +312,9 @@ export function makeBody(seed: number): Buffer {
   if (random.chance(0.06)) return nonsense(random);
   const isHuge = random.chance(0.006);
   const style = pickStyle(random);
-  const bytes = write(new BodyMaker(random).make(isHuge ? random.int(MEBIBYTE, 5 * MEBIBYTE - 100_000) : 0), style);
+  const bytes = write(
+    new BodyMaker(random).make(isHuge ? random.int(MEBIBYTE, 5 * MEBIBYTE - 100_000) : 0),
+    style,
+  );
   return random.chance(0.1) ? Buffer.concat([Buffer.from(' \r\n\t'), bytes, Buffer.from('\n')]) : bytes;
 }

@@ -19,7 +19,9 @@ export function list(...items: Draft[]): ListDraft {
 
 /** An object from names and drafts. */
 export function object(members: Readonly<Record<string, Draft>>): ObjectDraft {
-  return { members: Object.entries(members).map(([name, value]) => [Buffer.from(JSON.stringify(name)), value]) };
+  return {
+    members: Object.entries(members).map(([name, value]) => [Buffer.from(JSON.stringify(name)), value]),
+  };
 }
 
 /** Any value as it is written by everybody. */
@@ -59,7 +61,12 @@ export function write(draft: Draft, style: Style): Buffer {
   };
   const visit = (value: Draft, depth: number): void => {
     if (Buffer.isBuffer(value)) parts.push(value);
-    else if ('items' in value) open(value.items.map((item) => () => visit(item, depth + 1)), '[]', depth);
+    else if ('items' in value)
+      open(
+        value.items.map((item) => () => visit(item, depth + 1)),
+        '[]',
+        depth,
+      );
     else {
       const writers = value.members.map(([name, member]) => () => {
         parts.push(name);
@@ -78,7 +85,18 @@ export function pickStyle(random: Random): Style {
   return random.pick(STYLES);
 }
 
-const NUMBERS = ['12345678901234567890', '1.0', '1e2', '-0', '0.1E+2', '-1.50', '9007199254740993', '1e400', '5e-324', '0'];
+const NUMBERS = [
+  '12345678901234567890',
+  '1.0',
+  '1e2',
+  '-0',
+  '0.1E+2',
+  '-1.50',
+  '9007199254740993',
+  '1e400',
+  '5e-324',
+  '0',
+];
 const PIECES: readonly (readonly [weight: number, bytes: string | Buffer])[] = [
   [40, 'word '],
   [8, '\\n'],

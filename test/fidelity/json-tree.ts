@@ -33,13 +33,16 @@ export interface Member {
 }
 
 const SCALAR = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
-const STRING = /^"(?:[^"\\\0-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"$/;
+const STRING = /^"(?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"$/;
 const SCALAR_BYTE = /[-+.\w]/;
 
 class NotJson extends Error {}
 
 /** The text that the bytes of a string literal stand for; bad UTF-8 becomes U+FFFD. */
-export function decode(bytes: Buffer, { start, end }: { readonly start: number; readonly end: number }): string {
+export function decode(
+  bytes: Buffer,
+  { start, end }: { readonly start: number; readonly end: number },
+): string {
   // Never as part of a document: only keys of objects are what some engines confuse.
   return String(JSON.parse(bytes.subarray(start, end).toString('utf8')));
 }
@@ -100,7 +103,8 @@ class Reader {
       if (backslashes % 2 === 0) break;
     }
     this.#at = at;
-    if (!STRING.test(this.#text.slice(start, at))) throw new NotJson();
+    const hasControl = this.#bytes.subarray(start, at).some((byte) => byte < 0x20);
+    if (hasControl || !STRING.test(this.#text.slice(start, at))) throw new NotJson();
     return { kind: 'string', start, end: at };
   }
 

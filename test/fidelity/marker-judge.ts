@@ -67,7 +67,8 @@ class Judge {
     const ttlText = ttl ? this.text(ttl) : '5m';
     const isKnown = ttlText === '5m' || ttlText === '1h';
     if (this.text(memberOf(marker, 'type')) !== 'ephemeral' || !isKnown) this.isInvalid = true;
-    else if (marker.kind === 'object' && marker.members.some(({ name }) => name !== 'type' && name !== 'ttl')) this.isUnsure = true;
+    else if (marker.kind === 'object' && marker.members.some(({ name }) => name !== 'type' && name !== 'ttl'))
+      this.isUnsure = true;
     return ttlText === '1h' ? '1h' : '5m';
   }
 
@@ -115,7 +116,12 @@ function blocksOf(judge: Judge, root: Tree): readonly JudgedBlock[] {
   }
   const addContent = (content: Tree | undefined, place: string, isTurnScoped: boolean): void => {
     if (content?.kind === 'string') {
-      blocks.push({ place, type: 'text', value: content, isForbidden: isTurnScoped || judge.text(content) === '' });
+      blocks.push({
+        place,
+        type: 'text',
+        value: content,
+        isForbidden: isTurnScoped || judge.text(content) === '',
+      });
     }
     for (const [index, value] of itemsOf(content).entries()) {
       if (value.kind !== 'object') continue;

@@ -47,7 +47,8 @@ function stringInside(tree: Tree, bytes: Buffer): string | null {
   if (block?.kind !== 'object' || others.length > 0) return null;
   const [type, text, marker, ...more] = block.members;
   if (more.length > 0 || text?.value.kind !== 'string' || !type || !marker) return null;
-  if (type.rawName !== '"type"' || text.rawName !== '"text"' || marker.rawName !== '"cache_control"') return null;
+  if (type.rawName !== '"type"' || text.rawName !== '"text"' || marker.rawName !== '"cache_control"')
+    return null;
   const rawType = bytes.subarray(type.value.start, type.value.end).toString('latin1');
   return rawType === '"text"' ? bytes.subarray(text.value.start, text.value.end).toString('latin1') : null;
 }
@@ -56,8 +57,10 @@ function stringInside(tree: Tree, bytes: Buffer): string | null {
 function stringPlaces(tree: Tree): ReadonlySet<Place> {
   const places = new Set<Place>();
   const visit = (value: Tree, place: Place): void => {
-    if (value.kind === 'string' && /^\/(?:system#\d+|messages#\d+\/\d+\/content#\d+)$/.test(place)) places.add(place);
-    if (value.kind === 'list') for (const [index, item] of value.items.entries()) visit(item, `${place}/${index}`);
+    if (value.kind === 'string' && /^\/(?:system#\d+|messages#\d+\/\d+\/content#\d+)$/.test(place))
+      places.add(place);
+    if (value.kind === 'list')
+      for (const [index, item] of value.items.entries()) visit(item, `${place}/${index}`);
     if (value.kind !== 'object') return;
     const seen = new Map<string, number>();
     for (const { name, value: inner } of value.members) {
@@ -82,12 +85,18 @@ export function tokenDifference(received: Buffer, sent: Buffer): string | null {
   const found = tokensOf(sent, after, strings);
   const at = wanted.findIndex((token, index) => token !== found[index]);
   if (at < 0 && wanted.length === found.length) return null;
-  const show = (tokens: readonly string[]): string => tokens.slice(Math.max(0, at - 3), at + 3).join(' ').slice(0, 200);
+  const show = (tokens: readonly string[]): string =>
+    tokens
+      .slice(Math.max(0, at - 3), at + 3)
+      .join(' ')
+      .slice(0, 200);
   return `token ${at}: received ${show(wanted)} but sent ${show(found)}`;
 }
 
 /** The only bytes that may be put in, longest first. */
-const MARKERS = ['{"type":"ephemeral"}', '{"type":"ephemeral","ttl":"1h"}'].map((value) => `"cache_control":${value}`);
+const MARKERS = ['{"type":"ephemeral"}', '{"type":"ephemeral","ttl":"1h"}'].map(
+  (value) => `"cache_control":${value}`,
+);
 const INSERTIONS = [
   ...MARKERS.map((marker) => `,${marker}}]`),
   ...MARKERS.map((marker) => `,${marker}`),

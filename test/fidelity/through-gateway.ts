@@ -10,7 +10,10 @@ export interface Passage {
 }
 
 /** A gateway before an upstream that records. */
-export async function startPassage(cleanUp: CleanUp, engine: GatewayOptions['engine'] = {}): Promise<Passage> {
+export async function startPassage(
+  cleanUp: CleanUp,
+  engine: GatewayOptions['engine'] = {},
+): Promise<Passage> {
   const arrived = new Map<string, (seen: SeenRequest) => void>();
   const upstream = cleanUp.add(
     await startRecordingUpstream((response, seen) => {

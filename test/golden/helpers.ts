@@ -42,7 +42,7 @@ export function countWords(value: unknown): number {
 }
 
 /** A text of exactly so many words that no other seed gives. */
-export function words(count: number, seed = 'w'): string {
+function words(count: number, seed = 'w'): string {
   return Array.from({ length: count }, (_, index) => `${seed}${index}`).join(' ');
 }
 

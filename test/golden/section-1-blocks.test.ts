@@ -228,7 +228,7 @@ describe('1.4 what may carry a marker', () => {
     ].map((type) => ({ type, name: 'x' })),
   ];
 
-  it.each(tools.map((entry) => [String(entry['type'] ?? 'a tool without type'), entry] as const))(
+  it.each(tools.map((entry) => [JSON.stringify(entry['type'] ?? 'none'), entry] as const))(
     '1.4: tool %s',
     (_type, entry) => {
       const prompt = readPrompt({ model: NEWER, tools: [marked(entry, '1h')] });

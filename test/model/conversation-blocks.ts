@@ -57,7 +57,7 @@ export function searchResult(random: Random): JsonObject {
 }
 
 /** Inner blocks of a tool result or a content document: texts, now and then an image. */
-export function innerContent(random: Random, imageChance: number): JsonObject[] {
+function innerContent(random: Random, imageChance: number): JsonObject[] {
   return Array.from({ length: random.int(1, 3) }, () =>
     random.chance(imageChance) ? image(random) : text(random, 1, 12),
   );

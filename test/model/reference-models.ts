@@ -33,7 +33,7 @@ function older(minCacheableTokens: number, keepsAllThinking: boolean): ModelFact
 }
 
 /** Every model id of spec 0 and 9, without date suffixes. */
-export const MODELS: Readonly<Record<string, ModelFacts>> = {
+const MODELS: Readonly<Record<string, ModelFacts>> = {
   'claude-fable-5-2': newer(512),
   'claude-mythos-5-2': newer(512),
   'claude-fable-5-1': newer(512),

@@ -6,7 +6,7 @@ import { renderPrompt, type RenderedBlock } from './reference-render.ts';
 import { checkShape } from './reference-shape.ts';
 
 /** Lifetimes in milliseconds (spec 4.1). */
-export const TTL_MS: Readonly<Record<Ttl, number>> = { '5m': 300_000, '1h': 3_600_000 };
+const TTL_MS: Readonly<Record<Ttl, number>> = { '5m': 300_000, '1h': 3_600_000 };
 const LOOKBACK_POSITIONS = 20;
 
 /** The input side of `usage` as the emulator sends it: numbers, never null (design 4.3). */

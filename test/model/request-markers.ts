@@ -21,7 +21,7 @@ export type MarkerStyle =
 export type TtlStyle = '5m' | '1h' | 'mixed';
 
 /** The marker for a TTL in one of the spellings that mean it. */
-export function spellMarker(ttl: Ttl, random: Random): JsonObject {
+function spellMarker(ttl: Ttl, random: Random): JsonObject {
   if (ttl === '1h')
     return random.chance(0.2) ? { ttl: '1h', type: 'ephemeral' } : { type: 'ephemeral', ttl: '1h' };
   return random.chance(0.6) ? { type: 'ephemeral' } : { type: 'ephemeral', ttl: '5m' };

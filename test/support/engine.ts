@@ -18,18 +18,31 @@ export function createTestEngine(options: Partial<EngineOptions> = {}): TestEngi
   const ledger = watchLedger();
   let nowMs = START_MS;
   const clock = { nowMs: () => nowMs };
-  const engine = createEngine({ ledger, clock, random: seededRandom(1), secret: Buffer.alloc(32, 7), ...options });
+  const engine = createEngine({
+    ledger,
+    clock,
+    random: seededRandom(1),
+    secret: Buffer.alloc(32, 7),
+    ...options,
+  });
   return { ...engine, ledger, advance: (ms) => (nowMs += ms) };
 }
 
 /** Opens a request for a message; strings and buffers are sent as they are. */
 export function openWith(engine: Engine, body: unknown, headers: Record<string, string> = {}): Exchange {
-  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+  const bytes = Buffer.isBuffer(body)
+    ? body
+    : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
   return engine.open({ path: '/v1/messages', headers: { 'x-api-key': 'key', ...headers }, body: bytes });
 }
 
 /** Lets an exchange begin its answer. */
-export function begin(exchange: Exchange, status = 200, contentType = 'application/json', contentEncoding = ''): 'pass' | 'hold' {
+export function begin(
+  exchange: Exchange,
+  status = 200,
+  contentType = 'application/json',
+  contentEncoding = '',
+): 'pass' | 'hold' {
   return exchange.responseStart({ status, contentType, contentEncoding });
 }
 

@@ -8,7 +8,10 @@ export interface TestGateway extends RunningGateway {
 }
 
 /** Starts a gateway for a test. */
-export async function startTestGateway(upstreamUrl: string, options: Partial<GatewayOptions> = {}): Promise<TestGateway> {
+export async function startTestGateway(
+  upstreamUrl: string,
+  options: Partial<GatewayOptions> = {},
+): Promise<TestGateway> {
   const ledger = watchLedger();
   const free = { host: '127.0.0.1', port: 0 };
   const gateway = await startGateway({

@@ -24,9 +24,14 @@ export interface Answer {
 }
 
 /** Begins a request: the caller writes the body and ends it. */
-export function open(url: string, { method = 'POST', path = '/v1/messages', headers = [], agent }: Sent = {}): ClientRequest {
+export function open(
+  url: string,
+  { method = 'POST', path = '/v1/messages', headers = [], agent }: Sent = {},
+): ClientRequest {
   const target = new URL(url);
-  const host = headers.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'host') ? [] : ['Host', target.host];
+  const host = headers.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'host')
+    ? []
+    : ['Host', target.host];
   return request({
     host: target.hostname,
     port: target.port,
@@ -70,7 +75,11 @@ export function sendJson(url: string, value: unknown, sent: Sent = {}): Promise<
 }
 
 /** Reads a JSON document of the admin listener. */
-export async function getJson(url: string, path: string, headers: readonly string[] = []): Promise<{ status: number; value: any }> {
+export async function getJson(
+  url: string,
+  path: string,
+  headers: readonly string[] = [],
+): Promise<{ status: number; value: ReturnType<typeof JSON.parse> }> {
   const { status, body } = await send(url, { method: 'GET', path, headers });
   return { status, value: JSON.parse(body.toString('utf8')) };
 }

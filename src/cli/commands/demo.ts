@@ -25,7 +25,11 @@ interface Demo {
 }
 
 /** The usual port unless something else has it; a port that was asked for is taken as asked. */
-async function onPort<Server>(asked: number | undefined, usual: number, start: (port: number) => Promise<Server>): Promise<Server> {
+async function onPort<Server>(
+  asked: number | undefined,
+  usual: number,
+  start: (port: number) => Promise<Server>,
+): Promise<Server> {
   if (asked !== undefined) return start(asked);
   return start(usual).catch((error: unknown) => {
     if (error instanceof ListenError) return start(0);
@@ -45,7 +49,10 @@ async function startDemo(flags: DemoFlags): Promise<Demo> {
 }
 
 function costWithoutCaching(summary: Summary): PicoUsd {
-  return BigInt(summary.costPicoUsd) + BigInt(Math.round(summary.savedUsd.noCaching * 1e9)) * (PICO_PER_USD / 1_000_000_000n);
+  return (
+    BigInt(summary.costPicoUsd) +
+    BigInt(Math.round(summary.savedUsd.noCaching * 1e9)) * (PICO_PER_USD / 1_000_000_000n)
+  );
 }
 
 function printReport(summary: Summary, requests: number): void {
@@ -59,13 +66,25 @@ function printReport(summary: Summary, requests: number): void {
     ['written, 1h', summary.write1hTokens],
     ['uncached', summary.uncachedTokens],
   ];
-  const rows = kinds.map(([name, tokens]) => [name, tokens.toLocaleString('en-US'), `${((100 * tokens) / total).toFixed(1)} %`]);
+  const rows = kinds.map(([name, tokens]) => [
+    name,
+    tokens.toLocaleString('en-US'),
+    `${((100 * tokens) / total).toFixed(1)} %`,
+  ]);
   printLine();
-  printLine(picocolors.bold(`${requests} requests of a support assistant on ${DEMO_MODEL}; its client sets no markers.`));
+  printLine(
+    picocolors.bold(
+      `${requests} requests of a support assistant on ${DEMO_MODEL}; its client sets no markers.`,
+    ),
+  );
   printLine(renderTable(['input', 'tokens', 'share'], rows, ['left', 'right', 'right']));
   printLine(`paid        ${formatUsd(paid)}   (output included)`);
   printLine(`uncached    ${formatUsd(uncached)}   the same requests without caching`);
-  printLine(picocolors.green(`saved       ${formatUsd(uncached - paid)}   the bill is ${share.toFixed(1)} % of what it was`));
+  printLine(
+    picocolors.green(
+      `saved       ${formatUsd(uncached - paid)}   the bill is ${share.toFixed(1)} % of what it was`,
+    ),
+  );
 }
 
 function printUrls({ emulator, gateway }: Demo): void {

@@ -30,13 +30,27 @@ export function addEmulateCommand(program: Command): void {
   const command = program
     .command('emulate')
     .description('a local Messages API that caches and bills as Claude does; any API key')
-    .addOption(new Option('--clock <kind>', 'real time, or a clock that stands until it is moved').choices(['real', 'manual']).default('real'))
-    .addOption(new Option('--tokenizer <kind>', 'estimated tokens, or words that can be counted by hand').choices(['estimate', 'words']).default('estimate'))
+    .addOption(
+      new Option('--clock <kind>', 'real time, or a clock that stands until it is moved')
+        .choices(['real', 'manual'])
+        .default('real'),
+    )
+    .addOption(
+      new Option('--tokenizer <kind>', 'estimated tokens, or words that can be counted by hand')
+        .choices(['estimate', 'words'])
+        .default('estimate'),
+    )
     .addOption(new Option('--ttft-ms <ms>', 'time until a response begins').default(0).argParser(parseAmount))
-    .addOption(new Option('--slack-ms <ms>', 'how long an entry outlives its TTL').default(0).argParser(parseAmount))
+    .addOption(
+      new Option('--slack-ms <ms>', 'how long an entry outlives its TTL').default(0).argParser(parseAmount),
+    )
     .addOption(new Option('--ttl-scale <factor>', 'divides every TTL').default(1).argParser(parseFactor))
     .addOption(new Option('--seed <number>', 'seed of ids').default(1).argParser(parseWhole))
-    .addOption(new Option('--binding <kind>', 'whether thinking blocks are bound to model and conversation').choices(['off', 'strict']).default('off'))
+    .addOption(
+      new Option('--binding <kind>', 'whether thinking blocks are bound to model and conversation')
+        .choices(['off', 'strict'])
+        .default('off'),
+    )
     .action(emulate);
   for (const option of listenOptions(8790, 'CACHEWRIGHT_EMULATOR_')) command.addOption(option);
 }

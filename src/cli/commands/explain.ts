@@ -94,7 +94,11 @@ function describeDifference(side: Analysis, block: BareBlock, index: number): Di
 }
 
 /** The first bytes at which the two blocks differ where the prompts part, on each side. */
-function compareBytes(a: Analysis, b: Analysis, divergence: Divergence | null): [Difference | null, Difference | null] {
+function compareBytes(
+  a: Analysis,
+  b: Analysis,
+  divergence: Divergence | null,
+): [Difference | null, Difference | null] {
   const blockA = bareBlock(a, divergence?.earlierPath ?? null);
   const blockB = bareBlock(b, divergence?.laterPath ?? null);
   if (!blockA || !blockB) return [null, null];
@@ -105,7 +109,10 @@ function compareBytes(a: Analysis, b: Analysis, divergence: Divergence | null): 
 function explain(a: Analysis, b: Analysis): Explanation {
   const usesOurPlan = a.prompt.breakpoints.length === 0;
   const pick = (side: Analysis) => (usesOurPlan ? side.plan.breakpoints : side.prompt.breakpoints);
-  const [, state] = cacheStep(emptyCacheState, toCacheRequest(a.prompt, a.chain, pick(a)), { startMs: 0, readyMs: 0 });
+  const [, state] = cacheStep(emptyCacheState, toCacheRequest(a.prompt, a.chain, pick(a)), {
+    startMs: 0,
+    readyMs: 0,
+  });
   const [outcome] = cacheStep(state, toCacheRequest(b.prompt, b.chain, pick(b)), { startMs: 1, readyMs: 1 });
   const divergence = findDivergence(a.prompt, a.chain, b.prompt, b.chain);
   const [first, second] = compareBytes(a, b, divergence);
@@ -132,21 +139,33 @@ function explain(a: Analysis, b: Analysis): Explanation {
 
 function printDifference(name: string, difference: Difference | null): void {
   if (!difference) return;
-  printLine(`  ${name} ${difference.path}, bytes ${difference.startByte}-${difference.endByte}: ${picocolors.yellow(JSON.stringify(difference.excerpt))}`);
+  printLine(
+    `  ${name} ${difference.path}, bytes ${difference.startByte}-${difference.endByte}: ${picocolors.yellow(JSON.stringify(difference.excerpt))}`,
+  );
 }
 
 function printExplanation(found: Explanation): void {
   const share = `${found.readTokens.toLocaleString('en-US')} of ${found.totalTokens.toLocaleString('en-US')} tokens (estimated)`;
-  printLine(found.isHit ? picocolors.green(`hit: B reads ${share} that A wrote`) : picocolors.red(`miss: B reads ${share}`));
-  if (found.usesOurPlan) printLine('A has no markers: compared with the breakpoints that Cachewright would add');
+  printLine(
+    found.isHit
+      ? picocolors.green(`hit: B reads ${share} that A wrote`)
+      : picocolors.red(`miss: B reads ${share}`),
+  );
+  if (found.usesOurPlan)
+    printLine('A has no markers: compared with the breakpoints that Cachewright would add');
   if (!found.divergence) {
     printLine('the shorter of both is a prefix of the other: nothing diverges');
   } else {
-    printLine(`${found.divergence.reason} after ${found.divergence.sharedBlocks} shared blocks (~${found.divergence.sharedTokens} tokens): lost from the ${found.divergence.level} level on`);
+    printLine(
+      `${found.divergence.reason} after ${found.divergence.sharedBlocks} shared blocks (~${found.divergence.sharedTokens} tokens): lost from the ${found.divergence.level} level on`,
+    );
     printDifference('A', found.first);
     printDifference('B', found.second);
   }
-  if (found.lostTokens > 0) printLine(`about ${found.lostTokens.toLocaleString('en-US')} tokens are written again instead of read: ${formatUsd(found.lostPicoUsd)} more`);
+  if (found.lostTokens > 0)
+    printLine(
+      `about ${found.lostTokens.toLocaleString('en-US')} tokens are written again instead of read: ${formatUsd(found.lostPicoUsd)} more`,
+    );
 }
 
 function toJson(found: Explanation): object {
@@ -180,7 +199,9 @@ function run(fileA: string, fileB: string, flags: ExplainFlags): void {
 export function addExplainCommand(program: Command): void {
   program
     .command('explain')
-    .description('would request B hit what request A wrote? If not: the first byte that moved, and what it costs')
+    .description(
+      'would request B hit what request A wrote? If not: the first byte that moved, and what it costs',
+    )
     .argument('<a>', 'the earlier request as JSON')
     .argument('<b>', 'the later request as JSON')
     .option('--json', 'print one JSON document')

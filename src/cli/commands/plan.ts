@@ -82,17 +82,24 @@ function printPlan(analysis: Analysis): void {
   const costs = forecast(analysis);
   const total = chain.cumulativeTokens.at(-1) ?? 0;
   if (prompt.model.note !== null) printLine(picocolors.yellow(prompt.model.note));
-  printLine(`${picocolors.bold(prompt.model.facts.id)}, about ${total.toLocaleString('en-US')} tokens, minimum ${prompt.model.facts.minCacheableTokens}`);
-  if (prompt.markerProblem) printLine(picocolors.red(`the API would refuse the markers: ${prompt.markerProblem.message}`));
+  printLine(
+    `${picocolors.bold(prompt.model.facts.id)}, about ${total.toLocaleString('en-US')} tokens, minimum ${prompt.model.facts.minCacheableTokens}`,
+  );
+  if (prompt.markerProblem)
+    printLine(picocolors.red(`the API would refuse the markers: ${prompt.markerProblem.message}`));
   const rows = plan.breakpoints.map(({ blockIndex, ttl }) => {
     const own = plan.added.find((placement) => placement.blockIndex === blockIndex);
     const prefix = `~${(chain.cumulativeTokens[blockIndex] ?? 0).toLocaleString('en-US')}`;
     const path = prompt.blocks[blockIndex]?.path.join('.') ?? '';
     return [path, ttl, prefix, own ? 'cachewright' : 'client', own?.reason ?? 'set by the client'];
   });
-  printLine(rows.length > 0 ? renderTable(['breakpoint', 'TTL', 'prefix', 'by', 'why'], rows) : 'no breakpoint');
+  printLine(
+    rows.length > 0 ? renderTable(['breakpoint', 'TTL', 'prefix', 'by', 'why'], rows) : 'no breakpoint',
+  );
   for (const { place, reason } of plan.declined) printLine(picocolors.dim(`not at ${place}: ${reason}`));
-  printLine(`input cost: ${formatUsd(costs.firstPicoUsd)} first, ${formatUsd(costs.nextPicoUsd)} again within the TTL, ${formatUsd(costs.uncachedPicoUsd)} uncached (estimated)`);
+  printLine(
+    `input cost: ${formatUsd(costs.firstPicoUsd)} first, ${formatUsd(costs.nextPicoUsd)} again within the TTL, ${formatUsd(costs.uncachedPicoUsd)} uncached (estimated)`,
+  );
 }
 
 function plan(file: string, flags: PlanFlags): void {
@@ -114,8 +121,16 @@ export function addPlanCommand(program: Command): void {
     .command('plan')
     .description('where breakpoints go in one Messages request, with TTLs, reasons and expected cost')
     .argument('<file>', 'the request as JSON; - reads stdin')
-    .addOption(new Option('--apply', 'print the request with markers put in, byte for byte otherwise').conflicts('json'))
+    .addOption(
+      new Option('--apply', 'print the request with markers put in, byte for byte otherwise').conflicts(
+        'json',
+      ),
+    )
     .option('--json', 'print one JSON document')
-    .addOption(new Option('--placement <how>', "keep the client's markers, or replace them").choices(['respect', 'override']).default('respect'))
+    .addOption(
+      new Option('--placement <how>', "keep the client's markers, or replace them")
+        .choices(['respect', 'override'])
+        .default('respect'),
+    )
     .action(plan);
 }

@@ -3,11 +3,17 @@ import { Option, type Command } from 'commander';
 import { defaultCacheRules, scaleTtls } from '../../core/index.ts';
 import { startEmulator } from '../../emulator/index.ts';
 import { MODES, type Mode } from '../../engine/index.ts';
-import { startGateway, type RequestLog } from '../../gateway/index.ts';
-import { createLogger, LOG_LEVELS, type LogLevel, type RunningServer } from '../../runtime/index.ts';
+import { reachUpstream, startGateway, type RequestLog } from '../../gateway/index.ts';
+import {
+  createLogger,
+  LOG_LEVELS,
+  systemTimers,
+  type LogLevel,
+  type RunningServer,
+} from '../../runtime/index.ts';
 import { catalogueFrom, readConfigFile, type ConfigFile } from '../config.ts';
-import { UsageError } from '../errors.ts';
-import { printLine, untilStopped } from '../io.ts';
+import { CommandError, UsageError } from '../errors.ts';
+import { printJson, printLine, untilStopped } from '../io.ts';
 import { listeningLine, listenOptions, parseFactor, parsePort } from '../options.ts';
 
 interface ServeFlags {
@@ -21,6 +27,7 @@ interface ServeFlags {
   readonly ttlScale: number;
   readonly logLevel: LogLevel;
   readonly config?: string;
+  readonly check?: boolean;
 }
 
 /** The word that starts an emulator inside instead of naming an upstream. */
@@ -29,7 +36,8 @@ const EMULATOR = 'emulator';
 /** Command line and environment first, then the configuration file, then defaults. */
 function withConfig(flags: ServeFlags, config: ConfigFile, command: Command): ServeFlags {
   const { models: _models, ...settings } = config;
-  const isGiven = (name: string): boolean => ['cli', 'env'].includes(command.getOptionValueSource(name) ?? '');
+  const isGiven = (name: string): boolean =>
+    ['cli', 'env'].includes(command.getOptionValueSource(name) ?? '');
   const fromFile = Object.entries(settings).filter(([name, value]) => value !== undefined && !isGiven(name));
   return { ...flags, ...Object.fromEntries(fromFile) };
 }
@@ -37,7 +45,10 @@ function withConfig(flags: ServeFlags, config: ConfigFile, command: Command): Se
 function checkUpstream(upstream: string): string {
   if (upstream === EMULATOR) return upstream;
   const isHttp = URL.canParse(upstream) && /^https?:$/.test(new URL(upstream).protocol);
-  if (!isHttp) throw new UsageError(`--upstream must be an http or https URL, or the word ${EMULATOR}; got ${JSON.stringify(upstream)}`);
+  if (!isHttp)
+    throw new UsageError(
+      `--upstream must be an http or https URL, or the word ${EMULATOR}; got ${JSON.stringify(upstream)}`,
+    );
   return upstream;
 }
 
@@ -47,7 +58,11 @@ function proxyFromEnvironment(): { httpProxy?: string; httpsProxy?: string; noPr
   const httpsProxy = read('HTTPS_PROXY');
   const noProxy = read('NO_PROXY');
   if (!httpProxy && !httpsProxy) return null;
-  return { ...(httpProxy ? { httpProxy } : {}), ...(httpsProxy ? { httpsProxy } : {}), ...(noProxy ? { noProxy } : {}) };
+  return {
+    ...(httpProxy ? { httpProxy } : {}),
+    ...(httpsProxy ? { httpsProxy } : {}),
+    ...(noProxy ? { noProxy } : {}),
+  };
 }
 
 function requestLog(level: LogLevel): RequestLog {
@@ -58,11 +73,28 @@ function requestLog(level: LogLevel): RequestLog {
   };
 }
 
+/** `--check`: the configuration has been read by now; what is left is whether the upstream answers. */
+async function check(flags: ServeFlags): Promise<void> {
+  const isInside = flags.upstream === EMULATOR;
+  // Without user name and password, which a URL may hold.
+  const shown = isInside ? EMULATOR : new URL(flags.upstream).origin;
+  const options = { url: flags.upstream, proxy: proxyFromEnvironment(), responseTimeoutMs: 30_000 };
+  const failure = isInside ? null : await reachUpstream(options, systemTimers);
+  if (failure !== null) throw new CommandError(`the upstream ${shown} cannot be reached: ${failure}`);
+  if (flags.json) printJson({ ok: true, upstream: shown });
+  else
+    printLine(
+      `configuration fine, ${isInside ? 'the emulator would be started inside' : `${shown} answers`}`,
+    );
+}
+
 async function serve(given: ServeFlags, command: Command): Promise<void> {
   const config = given.config === undefined ? {} : readConfigFile(given.config);
   const flags = withConfig(given, config, command);
   const isJson = flags.json ?? false;
   const named = checkUpstream(flags.upstream);
+  const catalogue = catalogueFrom(config);
+  if (flags.check) return check(flags);
   const rules = scaleTtls(defaultCacheRules, flags.ttlScale);
   let emulator: RunningServer | null = null;
   if (named === EMULATOR) emulator = await startEmulator({ port: 0, ttlScale: flags.ttlScale });
@@ -70,7 +102,7 @@ async function serve(given: ServeFlags, command: Command): Promise<void> {
     upstreamUrl: emulator?.url ?? named,
     listen: { host: flags.host, port: flags.port },
     adminListen: { host: '127.0.0.1', port: flags.adminPort },
-    engine: { mode: flags.mode, placement: flags.placement, rules, catalogue: catalogueFrom(config) },
+    engine: { mode: flags.mode, placement: flags.placement, rules, catalogue },
     proxy: emulator ? null : proxyFromEnvironment(),
     log: requestLog(flags.logLevel),
   }).catch(async (error: unknown) => {
@@ -87,15 +119,54 @@ async function serve(given: ServeFlags, command: Command): Promise<void> {
 
 /** `serve`: the gateway. */
 export function addServeCommand(program: Command): void {
-  const command = program.command('serve').description('the gateway: set ANTHROPIC_BASE_URL to it and change nothing else');
+  const command = program
+    .command('serve')
+    .description('the gateway: set ANTHROPIC_BASE_URL to it and change nothing else');
   for (const option of listenOptions(8788, 'CACHEWRIGHT_')) command.addOption(option);
   command
-    .addOption(new Option('--admin-port <number>', 'port of the admin listener, always on loopback').default(8789).env('CACHEWRIGHT_ADMIN_PORT').argParser(parsePort))
-    .addOption(new Option('--upstream <url>', `where requests go; the word ${EMULATOR} starts one inside`).default('https://api.anthropic.com').env('CACHEWRIGHT_UPSTREAM'))
-    .addOption(new Option('--mode <mode>', 'pass on, also say what would be done, or do it').choices([...MODES]).default('optimize').env('CACHEWRIGHT_MODE'))
-    .addOption(new Option('--placement <how>', "keep the client's markers, or replace them").choices(['respect', 'override']).default('respect').env('CACHEWRIGHT_PLACEMENT'))
-    .addOption(new Option('--ttl-scale <factor>', 'divides every TTL of the model, as the emulator started with the same does').default(1).env('CACHEWRIGHT_TTL_SCALE').argParser(parseFactor))
-    .addOption(new Option('--log-level <level>', 'how much is written to stderr').choices([...LOG_LEVELS]).default('info').env('CACHEWRIGHT_LOG_LEVEL'))
-    .addOption(new Option('--config <file>', 'JSON file with any of these options, and models').env('CACHEWRIGHT_CONFIG'))
+    .addOption(
+      new Option('--admin-port <number>', 'port of the admin listener, always on loopback')
+        .default(8789)
+        .env('CACHEWRIGHT_ADMIN_PORT')
+        .argParser(parsePort),
+    )
+    .addOption(
+      new Option('--upstream <url>', `where requests go; the word ${EMULATOR} starts one inside`)
+        .default('https://api.anthropic.com')
+        .env('CACHEWRIGHT_UPSTREAM'),
+    )
+    .addOption(
+      new Option('--mode <mode>', 'pass on, also say what would be done, or do it')
+        .choices([...MODES])
+        .default('optimize')
+        .env('CACHEWRIGHT_MODE'),
+    )
+    .addOption(
+      new Option('--placement <how>', "keep the client's markers, or replace them")
+        .choices(['respect', 'override'])
+        .default('respect')
+        .env('CACHEWRIGHT_PLACEMENT'),
+    )
+    .addOption(
+      new Option(
+        '--ttl-scale <factor>',
+        'divides every TTL of the model, as the emulator started with the same does',
+      )
+        .default(1)
+        .env('CACHEWRIGHT_TTL_SCALE')
+        .argParser(parseFactor),
+    )
+    .addOption(
+      new Option('--log-level <level>', 'how much is written to stderr')
+        .choices([...LOG_LEVELS])
+        .default('info')
+        .env('CACHEWRIGHT_LOG_LEVEL'),
+    )
+    .addOption(
+      new Option('--config <file>', 'JSON file with any of these options, and models').env(
+        'CACHEWRIGHT_CONFIG',
+      ),
+    )
+    .option('--check', 'judge configuration and upstream, then exit')
     .action((flags: ServeFlags) => serve(flags, command));
 }

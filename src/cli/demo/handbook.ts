@@ -1,7 +1,24 @@
 import type { Random } from '../../runtime/index.ts';
 
-const SUBJECTS = ['A refund', 'A parcel', 'An exchange', 'A gift card', 'A subscription', 'A damaged item', 'A price match', 'A pre-order'];
-const VERBS = ['is confirmed', 'is recorded', 'may be reversed', 'is passed to a colleague', 'must be explained', 'is checked twice', 'is closed'];
+const SUBJECTS = [
+  'A refund',
+  'A parcel',
+  'An exchange',
+  'A gift card',
+  'A subscription',
+  'A damaged item',
+  'A price match',
+  'A pre-order',
+];
+const VERBS = [
+  'is confirmed',
+  'is recorded',
+  'may be reversed',
+  'is passed to a colleague',
+  'must be explained',
+  'is checked twice',
+  'is closed',
+];
 const CONDITIONS = [
   'within thirty days of delivery',
   'once the order number and the postcode match',
@@ -32,8 +49,14 @@ export function writeHandbook(rules: number, random: Random): string {
 }
 
 function tool(name: string, description: string, fields: Readonly<Record<string, string>>): object {
-  const properties = Object.fromEntries(Object.entries(fields).map(([field, text]) => [field, { type: 'string', description: text }]));
-  return { name, description, input_schema: { type: 'object', properties, required: Object.keys(fields).slice(0, 1) } };
+  const properties = Object.fromEntries(
+    Object.entries(fields).map(([field, text]) => [field, { type: 'string', description: text }]),
+  );
+  return {
+    name,
+    description,
+    input_schema: { type: 'object', properties, required: Object.keys(fields).slice(0, 1) },
+  };
 }
 
 /** The tools of the shop's assistant. */

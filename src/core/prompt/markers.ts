@@ -39,12 +39,12 @@ export function isDeferred(block: RawBlock): boolean {
 }
 
 /** A system message that only lasts until the next user message (spec 1.5, 2.5). */
-export function isTurnScoped(block: RawBlock): boolean {
+function isTurnScoped(block: RawBlock): boolean {
   return block.role === 'system' && block.message?.['clear_at'] === 'next_user_message';
 }
 
 /** A text block without a single character (spec 1.5). */
-export function isEmptyText(value: JsonObject): boolean {
+function isEmptyText(value: JsonObject): boolean {
   return value['type'] === 'text' && value['text'] === '';
 }
 
@@ -177,7 +177,7 @@ function readInner(value: JsonObject, path: BlockPath, depth: number): MarkerRea
 export const NESTING_MAX = 3;
 
 /** A block's marker after moving (spec 1.5): its TTL, null without one, or what is wrong with it. */
-export function readBlockMarker(block: RawBlock): MarkerReading | null {
+function readBlockMarker(block: RawBlock): MarkerReading | null {
   if (block.isString) return null;
   // The API names the type in a place inside messages, not in `system` (spec 1.6) nor for a custom tool.
   const kind = block.level === 'system' || block.type === 'custom' ? '' : block.type;
