@@ -1,6 +1,7 @@
 /**
  * What a gateway costs: requests a second, latency and CPU of the gateway against the least that a proxy can be, and
  * against another gateway, in interleaved rounds of one run. Figures of one machine are compared with each other only.
+ * Names of cases as arguments (`'20 KB'`, `SSE`) measure only those.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
@@ -165,8 +166,10 @@ async function main(): Promise<void> {
   print(
     `Node ${process.versions.node}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}; client, gateways and upstream share it`,
   );
-  for (const test of CASES) await measureCase(test, targets);
-  await measureStreams(targets);
+  const asked = process.argv.slice(2);
+  const isAsked = (name: string): boolean => asked.length === 0 || asked.includes(name);
+  for (const test of CASES) if (isAsked(test.name)) await measureCase(test, targets);
+  if (isAsked('SSE')) await measureStreams(targets);
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -1,35 +1,14 @@
-import { observe, stringMember, totalInputTokens, type Calibration } from '../core/index.ts';
+import { observe, stringMember, totalInputTokens } from '../core/index.ts';
 import type { PlanSummary } from '../ledger/index.ts';
 import { NOTHING_READ, spliceMarkers, type BilledUsage, type UsageReading } from '../wire/index.ts';
 import { accountFor, type Account } from './account.ts';
 import { analyse, type Analysis } from './analysis.ts';
-import type { CacheModel, Forecast } from './cache-model.ts';
+import type { Forecast } from './cache-model.ts';
+import type { EngineContext } from './context.ts';
 import { namesMarkers } from './error-answer.ts';
-import type { EstimateMemory } from './estimates.ts';
-import { createRecordId, type EngineOptions, type Mode } from './options.ts';
-import type { RefusedPlans } from './refused-plans.ts';
+import { createRecordId, type Mode } from './options.ts';
 import { modeOf, scopeOf, tagsOf, type IncomingMessageRequest } from './request-facts.ts';
 import { createResponseTap, type ResponseTap } from './response-tap.ts';
-
-/** What all requests of one engine share. */
-export interface EngineContext {
-  readonly options: EngineOptions;
-  readonly cacheModel: CacheModel;
-  readonly refusedPlans: RefusedPlans;
-  readonly counters: EngineCounters;
-  readonly estimates: EstimateMemory;
-  calibration: Calibration;
-}
-
-/** What went wrong with our own part; users' requests went through all the same. */
-export interface EngineCounters {
-  /** Requests whose analysis failed: sent on as they came. */
-  failedAnalyses: number;
-  /** Answers that could not be accounted for. */
-  failedAccounts: number;
-  /** Plans that the service refused, after which the original was sent. */
-  refusedPlans: number;
-}
 
 /** Headers of an answer that matter here. */
 export interface ResponseFacts {
@@ -149,7 +128,7 @@ class OpenExchange implements Exchange {
     this.#request = request;
     this.#atMs = options.clock.nowMs();
     this.id = createRecordId(options.random);
-    this.#scope = scopeOf(request.headers, options.secret);
+    this.#scope = scopeOf(request.headers, context.scopeKey);
     this.#mode = modeOf(request.headers, options.mode);
     this.#prepared = prepare(context, request, this.#scope, this.#mode, this.#atMs);
   }

@@ -3,16 +3,20 @@
  * the bytes as a parameter.
  */
 
+import { createSecretKey } from 'node:crypto';
+
 import { analyse, type Analysis, type Skipped } from './analysis.ts';
 import { createCacheModel } from './cache-model.ts';
 import { createEstimateMemory } from './estimates.ts';
-import { openExchange, type EngineContext, type EngineCounters, type Exchange } from './exchange.ts';
+import type { EngineContext, EngineCounters } from './context.ts';
+import { openExchange, type Exchange } from './exchange.ts';
 import { engineOptions, type EngineOptions } from './options.ts';
 import { createRefusedPlans } from './refused-plans.ts';
 import type { IncomingMessageRequest } from './request-facts.ts';
 
 export type { Analysis, Skipped } from './analysis.ts';
-export type { EngineCounters, Exchange, ResponseFacts } from './exchange.ts';
+export type { EngineCounters } from './context.ts';
+export type { Exchange, ResponseFacts } from './exchange.ts';
 export { MODES, type EngineOptions, type Mode } from './options.ts';
 export {
   OWN_HEADER_PREFIX,
@@ -44,6 +48,7 @@ export function createEngine(options: Partial<EngineOptions> = {}): Engine {
     refusedPlans: createRefusedPlans(),
     counters: { failedAnalyses: 0, failedAccounts: 0, refusedPlans: 0 },
     estimates: createEstimateMemory(),
+    scopeKey: createSecretKey(resolved.secret),
     calibration: {},
   };
   return {

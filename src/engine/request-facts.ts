@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, type KeyObject } from 'node:crypto';
 
 import { MODES, type Mode } from './options.ts';
 
@@ -38,7 +38,7 @@ function one(headers: Headers, name: string): string {
  * Whose cache a request uses, as a pseudonym: an HMAC of the credential, the workspace and the scope's name, so
  * that a name can split a scope and never join two, and no credential is kept.
  */
-export function scopeOf(headers: Headers, secret: Uint8Array): string {
+export function scopeOf(headers: Headers, secret: Uint8Array | KeyObject): string {
   const key = one(headers, 'x-api-key');
   const bearer = one(headers, 'authorization').replace(/^bearer\s+/i, '');
   const parts = [

@@ -1,0 +1,29 @@
+import type { KeyObject } from 'node:crypto';
+
+import type { Calibration } from '../core/index.ts';
+import type { CacheModel } from './cache-model.ts';
+import type { EstimateMemory } from './estimates.ts';
+import type { EngineOptions } from './options.ts';
+import type { RefusedPlans } from './refused-plans.ts';
+
+/** What all requests of one engine share. */
+export interface EngineContext {
+  readonly options: EngineOptions;
+  readonly cacheModel: CacheModel;
+  readonly refusedPlans: RefusedPlans;
+  readonly counters: EngineCounters;
+  readonly estimates: EstimateMemory;
+  /** `options.secret`, prepared once: preparing it takes longer than using it. */
+  readonly scopeKey: KeyObject;
+  calibration: Calibration;
+}
+
+/** What went wrong with our own part; users' requests went through all the same. */
+export interface EngineCounters {
+  /** Requests whose analysis failed: sent on as they came. */
+  failedAnalyses: number;
+  /** Answers that could not be accounted for. */
+  failedAccounts: number;
+  /** Plans that the service refused, after which the original was sent. */
+  refusedPlans: number;
+}
