@@ -356,6 +356,10 @@ describe('a refused plan', () => {
     answer(exchange, { input: 4_000 });
     expect((await engine.ledger.next()).savings?.clientPicoUsd).toBe(0n);
     expect(await ask(engine)).toMatchObject({ plan: { isApplied: false }, prediction: { readTokens: 0 } });
+    // Nor is it still being written: a client that marks the very place finds nothing there.
+    const system = [{ type: 'text', text: longRequest()['system'], cache_control: { type: 'ephemeral' } }];
+    const marked = await ask(engine, longRequest({ system }), { 'x-cachewright-mode': 'observe' });
+    expect(missOf(marked)).toBe('never_written');
   });
 
   it('of another kind is passed on and its body read', async () => {

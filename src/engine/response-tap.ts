@@ -1,10 +1,4 @@
-import {
-  constants,
-  createBrotliDecompress,
-  createGunzip,
-  createInflate,
-  createZstdDecompress,
-} from 'node:zlib';
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import type { Transform } from 'node:stream';
 
 import { createJsonUsageTap, createSseUsageTap, type UsageReading, type UsageTap } from '../wire/index.ts';
@@ -23,8 +17,7 @@ function createDecoder(encoding: string): Transform | null {
   switch (encoding) {
     case 'gzip':
     case 'x-gzip':
-      // A stream that breaks off still gives what it held until then.
-      return createGunzip({ finishFlush: constants.Z_SYNC_FLUSH });
+      return createGunzip();
     case 'deflate':
       return createInflate();
     case 'br':

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CleanUp, startTestGateway } from '../../test/support/gateway.ts';
@@ -23,6 +24,7 @@ describe('what is forwarded as it came', () => {
     ['POST', '/v1/messages/batches', body],
     ['POST', '/v1/Messages', body],
     ['POST', '/v1/complete', ''],
+    ['GET', '/v1/search', '{"q":1}'],
     ['OPTIONS', '/v1/messages', ''],
     ['POST', '/', body],
   ] as const;
@@ -91,6 +93,80 @@ describe('where it goes', () => {
     expect(seen?.headers.host).toBe(new URL(upstream.url).host);
     expect(seen?.headers['accept-encoding']).toBe('gzip');
     expect(seen?.headers['content-type']).toBe('application/json');
+  });
+});
+
+describe('a target that only a plain socket can ask for', () => {
+  /** Everything that the gateway answers to these bytes. */
+  async function ask(url: string, head: string): Promise<string> {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.write(Buffer.from(`${head}\r\nHost: x\r\nConnection: close\r\n\r\n`, 'latin1'));
+    let text = '';
+    for await (const chunk of socket) text += String(chunk);
+    return text;
+  }
+
+  it.each(['/a"b<c>|{}`^\\', '//double//slash/../dots/./x', '/v1/messages%00'])(
+    '%j goes on byte for byte',
+    async (path) => {
+      const upstream = cleanUp.add(await startRecordingUpstream());
+      const gateway = cleanUp.add(await startTestGateway(`${upstream.url}/base`));
+      expect(await ask(gateway.url, `GET ${path} HTTP/1.1`)).toMatch(/^HTTP\/1\.1 200/);
+      expect(upstream.seen.map((seen) => seen.path)).toEqual([`/base${path}`]);
+    },
+  );
+
+  it('that cannot be sent on is answered, and the gateway goes on', async () => {
+    const upstream = cleanUp.add(await startRecordingUpstream());
+    const gateway = cleanUp.add(await startTestGateway(upstream.url));
+    expect(await ask(gateway.url, 'OPTIONS * HTTP/1.1')).toMatch(/^HTTP\/1\.1 502/);
+    expect((await sendJson(gateway.url, longRequest())).status).toBe(200);
+  });
+});
+
+describe('behind a proxy', () => {
+  /** A proxy for plain HTTP that keeps what was asked of it. */
+  async function startProxy(): Promise<{ readonly url: string; readonly asked: string[] }> {
+    const asked: string[] = [];
+    const proxy = cleanUp.add(
+      await startUpstream((request, response) => {
+        asked.push(request.url ?? '');
+        const options = { method: request.method, headers: request.rawHeaders };
+        const onward = httpRequest(request.url ?? '', options, (answer) => {
+          response.writeHead(answer.statusCode ?? 0, answer.rawHeaders);
+          answer.pipe(response);
+        });
+        request.pipe(onward);
+      }),
+    );
+    return { url: proxy.url, asked };
+  }
+
+  it.each([
+    ['goes through it', '', 1],
+    ['goes straight to what is excepted from it', '127.0.0.1', 0],
+  ])('a request %s, with every line of its headers', async (_what, noProxy, count) => {
+    const upstream = cleanUp.add(await startRecordingUpstream());
+    const proxy = await startProxy();
+    const settings = { httpProxy: proxy.url, httpsProxy: proxy.url, noProxy };
+    const gateway = cleanUp.add(await startTestGateway(`${upstream.url}/base`, { proxy: settings }));
+    const answer = await sendJson(gateway.url, longRequest(), {
+      headers: ['anthropic-beta', 'a-1', 'x-api-key', 'k', 'anthropic-beta', 'b-2'],
+    });
+    expect([answer.status, answer.body.toString('utf8')]).toEqual([200, messageJson()]);
+    expect(proxy.asked).toEqual(Array.from({ length: count }, () => `${upstream.url}/base/v1/messages`));
+    expect(upstream.seen[0]?.path).toBe('/base/v1/messages');
+    expect(upstream.seen[0]?.headers).toMatchObject({ 'anthropic-beta': 'a-1, b-2', 'x-api-key': 'k' });
+    expect(upstream.seen[0]?.body.toString('utf8')).toContain('"cache_control"');
+  });
+
+  it('that is not there is named in no answer', async () => {
+    const upstream = cleanUp.add(await startRecordingUpstream());
+    const settings = { httpProxy: 'http://user:hunter2@127.0.0.1:9', noProxy: '' };
+    const gateway = cleanUp.add(await startTestGateway(upstream.url, { proxy: settings }));
+    const answer = await sendJson(gateway.url, longRequest());
+    expect(answer.status).toBe(502);
+    expect(answer.body.toString('utf8')).not.toContain('hunter2');
   });
 });
 

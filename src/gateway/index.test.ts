@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Agent, type ServerResponse } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CleanUp, startTestGateway } from '../../test/support/gateway.ts';
@@ -60,6 +60,21 @@ describe('closing a gateway', { timeout: 10_000 }, () => {
     await closed;
     expect(await gateway.ledger.next()).toMatchObject({ isPartial: false, error: null });
     agent.destroy();
+  });
+
+  it('lets the connections to the upstream go', async () => {
+    let connection: Socket | null = null;
+    const upstream = cleanUp.add(
+      await startRecordingUpstream((response) => {
+        connection = response.socket;
+        response.end('{}');
+      }),
+    );
+    const gateway = await startTestGateway(upstream.url);
+    await sendJson(gateway.url, longRequest());
+    const gone = once(connection ?? new Socket(), 'close');
+    await gateway.close();
+    await gone;
   });
 
   it('twice is no error', async () => {

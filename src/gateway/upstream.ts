@@ -65,6 +65,13 @@ function createDispatcher(options: UpstreamOptions): Dispatcher {
   return options.proxy ? new EnvHttpProxyAgent({ ...settings, ...options.proxy }) : new Agent(settings);
 }
 
+/** Headers as pairs: of a flat list undici's proxy agent keeps only the last line of each name. */
+function headerPairs(flat: readonly string[]): ReadonlySet<[string, string]> {
+  const pairs = new Set<[string, string]>();
+  for (let at = 0; at + 1 < flat.length; at += 2) pairs.add([flat[at] ?? '', flat[at + 1] ?? '']);
+  return pairs;
+}
+
 /** An upstream at a URL; nothing is connected until the first request. */
 export function createUpstream(options: UpstreamOptions): Upstream {
   const target = new URL(options.url);
@@ -79,7 +86,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         origin: target.origin,
         path: prefix + request.path,
         method: request.method,
-        headers: request.headers,
+        headers: options.proxy ? headerPairs(request.headers) : request.headers,
         body: request.body,
       };
       dispatcher.dispatch(outgoing, {

@@ -132,6 +132,15 @@ describe('the markers of the client', () => {
     const three = plan({ ...whole, system, cache_control: MARKER });
     expect(added(three)).toEqual(['system-end system.2 5m']);
     expect(reasonFor(three, 'tools-end')).toBe('all four breakpoints are taken');
+    // It counts even where it stands on a block that is marked already (spec 1.6).
+    const messages = [{ role: 'user', content: [text(MARKER)] }];
+    const both = plan({
+      ...whole,
+      system: [text(MARKER), text(MARKER), text()],
+      messages,
+      cache_control: MARKER,
+    });
+    expect([both.added, both.breakpoints.length]).toEqual([[], 3]);
   });
 
   it.each([

@@ -43,6 +43,7 @@ describe('refuseForeign', () => {
     [{ host: 'evil.example:8789', origin: 'http://evil.example:8789' }],
     [{ host: 'localhost:8789', origin: 'http://localhost' }],
     [{ host: 'localhost:8789', origin: 'http://localhost:8789.evil.example' }],
+    [{ host: 'localhost:8789', origin: 'https://localhost:8789.evil.example' }],
     [{ host: 'localhost:8789', origin: 'ftp://localhost:8789' }],
     [{ host: 'localhost:8789', origin: 'null' }],
     [{ host: 'localhost:8789', origin: '' }],

@@ -39,10 +39,7 @@ const SCALAR_BYTE = /[-+.\w]/;
 class NotJson extends Error {}
 
 /** The text that the bytes of a string literal stand for; bad UTF-8 becomes U+FFFD. */
-export function decode(
-  bytes: Buffer,
-  { start, end }: { readonly start: number; readonly end: number },
-): string {
+function decode(bytes: Buffer, { start, end }: { readonly start: number; readonly end: number }): string {
   // Never as part of a document: only keys of objects are what some engines confuse.
   return String(JSON.parse(bytes.subarray(start, end).toString('utf8')));
 }

@@ -10,14 +10,7 @@ export interface TestUsage {
 }
 
 /** The API's form of a usage. */
-export function usageJson({
-  input,
-  read = 0,
-  write5m = 0,
-  write1h = 0,
-  output = 7,
-  more = {},
-}: TestUsage): object {
+function usageJson({ input, read = 0, write5m = 0, write1h = 0, output = 7, more = {} }: TestUsage): object {
   return {
     input_tokens: input,
     cache_read_input_tokens: read,
