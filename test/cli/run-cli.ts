@@ -1,0 +1,75 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname;
+
+/** What a run of the command line left behind. */
+export interface CliResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Environment without anything that would configure the command. */
+function cleanEnvironment(extra: Readonly<Record<string, string>>): Record<string, string | undefined> {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(CACHEWRIGHT_|HTTPS?_PROXY|NO_PROXY)/i.test(name),
+  );
+  return { ...Object.fromEntries(kept), ...extra };
+}
+
+function start(args: readonly string[], extra: Readonly<Record<string, string>>): ChildProcess {
+  const node = ['--disable-warning=ExperimentalWarning', MAIN, ...args];
+  return spawn(process.execPath, node, { env: cleanEnvironment(extra), stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+async function collect(stream: NodeJS.ReadableStream | null): Promise<string> {
+  let text = '';
+  for await (const chunk of stream ?? []) text += chunk.toString();
+  return text;
+}
+
+/** Runs a command to its end. */
+export async function runCli(
+  args: readonly string[],
+  { input = '', env = {} }: { input?: string | Buffer; env?: Readonly<Record<string, string>> } = {},
+): Promise<CliResult> {
+  const child = start(args, env);
+  child.stdin?.end(input);
+  const exit = once(child, 'close');
+  const [stdout, stderr] = await Promise.all([collect(child.stdout), collect(child.stderr)]);
+  const [code] = (await exit) as [number | null];
+  return { code, stdout, stderr };
+}
+
+/** A server command that is running: where its listeners are, by name. */
+export interface RunningCli {
+  readonly urls: Readonly<Record<string, string>>;
+  /** Sends a signal and gives the exit code. */
+  stop(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+/** Starts a server with `--json` and waits for its listeners. */
+export async function startCli(
+  args: readonly string[],
+  names: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<RunningCli> {
+  const child = start([...args, '--json'], env);
+  const exit = once(child, 'close');
+  const urls: Record<string, string> = {};
+  for await (const line of createInterface({ input: child.stdout ?? process.stdin })) {
+    const event = JSON.parse(line) as { event: string; name: string; url: string };
+    if (event.event === 'listening') urls[event.name] = event.url;
+    if (names.every((name) => name in urls)) break;
+  }
+  return {
+    urls,
+    async stop(signal) {
+      child.kill(signal);
+      const [code] = (await exit) as [number | null];
+      return code;
+    },
+  };
+}
