@@ -26,17 +26,17 @@ export interface Divergence {
 
 /** Indices of the blocks that are part of the prefix: tools rendered into the system prompt are not (spec 14.7). */
 function hashedBlocks(prompt: Prompt): readonly number[] {
-  return prompt.blocks.flatMap((block, index) => (block.canonical === '' ? [] : [index]));
+  return prompt.blocks.flatMap((block, index) => (block.content === '' ? [] : [index]));
 }
 
 function describeUnhashed(prompt: Prompt): string {
-  const values = prompt.blocks.filter((block) => block.canonical === '').map((block) => block.value);
+  const values = prompt.blocks.filter((block) => block.content === '').map((block) => block.value);
   return canonicalJson(values, true);
 }
 
 function reasonFor(earlier: Prompt, later: Prompt, before: Block, after: Block): DivergenceReason {
   if (earlier.model.facts.id !== later.model.facts.id) return 'model_changed';
-  if (before.canonical === after.canonical) {
+  if (before.label === after.label && before.content === after.content) {
     return describeUnhashed(earlier) === describeUnhashed(later) ? 'parameters_changed' : 'tools_changed';
   }
   return `${outerLevel(before, after)}_changed`;

@@ -51,7 +51,7 @@ const SPENT_BETAS: ReadonlySet<string> = new Set([
 /** Blocks alone, whatever the settings, and every tool as the client wrote it: what can be told apart by level. */
 function barePrompt(prompt: Prompt): Prompt {
   const blocks = prompt.blocks.map((block) =>
-    block.canonical === '' ? { ...block, canonical: JSON.stringify(block.value) } : block,
+    block.content === '' ? { ...block, content: JSON.stringify(block.value) } : block,
   );
   return { ...prompt, blocks, mixes: { root: '', system: '', messages: '' } };
 }

@@ -13,9 +13,10 @@ import {
 } from '../core/index.ts';
 import { planPlacements, type Plan } from '../planner/index.ts';
 import { sha256Text } from '../runtime/index.ts';
-import { parseBody, removeMarkers, scanBody, type BodyMap } from '../wire/index.ts';
+import { removeMarkers, scanBody, type BodyMap, type BodyReader } from '../wire/index.ts';
 import { estimatePrompt, type EstimateMemory, type PromptEstimate } from './estimates.ts';
 import type { EngineOptions } from './options.ts';
+import type { PromptMemory } from './prompt-memory.ts';
 import { betasOf, isEncoded, type IncomingMessageRequest } from './request-facts.ts';
 
 /** All that is known of a request before it is sent. */
@@ -44,13 +45,15 @@ export interface AnalysisContext {
   readonly options: EngineOptions;
   readonly calibration: Calibration;
   readonly estimates: EstimateMemory;
+  readonly reader: BodyReader;
+  readonly memory: PromptMemory;
 }
 
 function chainOf(
   prompt: Prompt,
   partition: PartitionFacts,
   estimate: PromptEstimate,
-  { options }: AnalysisContext,
+  { options, memory }: AnalysisContext,
 ): PrefixChain {
   const platform = PLATFORMS['claude-api'];
   return chainPrefixes(prompt, {
@@ -59,6 +62,7 @@ function chainOf(
     countTokens: (block, prefixId) => estimate.next(block, prefixId),
     platform,
     countsOverhead: true,
+    digest: (block) => memory.digest(block),
   });
 }
 
@@ -74,16 +78,14 @@ export function analyse(
   const { options } = context;
   if (request.isTooLong) return { skipReason: 'body_too_large' };
   if (isEncoded(request.headers)) return { skipReason: 'encoded_body' };
-  const parsed = parseBody(request.body);
-  if (!parsed.ok) return { skipReason: 'not_json' };
-  if ((parsed.value['thread'] ?? null) !== null) return { skipReason: 'thread' };
-  const clientMap = scanBody(request.body);
-  if (!clientMap.ok) return { skipReason: 'not_json' };
-  const promptOptions = { catalogue: options.catalogue, open: options.rules.open };
-  const clientPrompt = readPrompt(parsed.value, promptOptions);
+  const read = context.reader.read(request.body);
+  if (!read.ok) return { skipReason: 'not_json' };
+  if ((read.value['thread'] ?? null) !== null) return { skipReason: 'thread' };
+  const { catalogue, rules } = options;
+  const clientPrompt = readPrompt(read.value, { catalogue, open: rules.open, memory: context.memory });
   const isOverride = options.placement === 'override' && clientPrompt.markerProblem === null;
-  const bytes = isOverride ? removeMarkers(request.body, clientMap) : request.body;
-  const map = isOverride ? scanBody(bytes) : clientMap;
+  const bytes = isOverride ? removeMarkers(request.body, read.map) : request.body;
+  const map = isOverride ? scanBody(bytes) : read.map;
   if (!map.ok) return { skipReason: 'not_json' };
   const prompt: Prompt = isOverride ? { ...clientPrompt, breakpoints: [], markerCount: 0 } : clientPrompt;
   const estimate = estimatePrompt(prompt, context.calibration, context.estimates);
@@ -92,7 +94,7 @@ export function analyse(
     workspace: scope,
     modelId: prompt.model.facts.id,
     isBatch: false,
-    inferenceGeo: stringMember(parsed.value, 'inference_geo'),
+    inferenceGeo: stringMember(read.value, 'inference_geo'),
     betas: betasOf(request.headers),
   };
   const chain = chainOf(prompt, partition, estimate, context);
@@ -102,7 +104,7 @@ export function analyse(
     canSplice: spliceable(map),
   });
   const estimatedTokens = estimate.rawTokens();
-  return { body: parsed.value, bytes, map, clientPrompt, prompt, chain, plan, estimatedTokens };
+  return { body: read.value, bytes, map, clientPrompt, prompt, chain, plan, estimatedTokens };
 }
 
 /** A block takes a marker when its bytes hold none, `null` included: a member must not be there twice. */

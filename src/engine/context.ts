@@ -2,17 +2,14 @@ import type { KeyObject } from 'node:crypto';
 
 import type { Calibration } from '../core/index.ts';
 import type { CacheModel } from './cache-model.ts';
-import type { EstimateMemory } from './estimates.ts';
-import type { EngineOptions } from './options.ts';
+import type { AnalysisContext } from './analysis.ts';
 import type { RefusedPlans } from './refused-plans.ts';
 
 /** What all requests of one engine share. */
-export interface EngineContext {
-  readonly options: EngineOptions;
+export interface EngineContext extends AnalysisContext {
   readonly cacheModel: CacheModel;
   readonly refusedPlans: RefusedPlans;
   readonly counters: EngineCounters;
-  readonly estimates: EstimateMemory;
   /** `options.secret`, prepared once: preparing it takes longer than using it. */
   readonly scopeKey: KeyObject;
   calibration: Calibration;

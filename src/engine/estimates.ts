@@ -22,7 +22,7 @@ export function createEstimateMemory(): EstimateMemory {
     recall(block, prefixId, prompt) {
       const generation = prompt.model.facts.tokenizer;
       // Two blocks may share a prefix when one of them is rendered elsewhere: it cannot be told by it.
-      if (block.canonical === '') return estimateBlock(block.value, generation);
+      if (block.content === '') return estimateBlock(block.value, generation);
       const remembered = known.get(prefixId);
       if (remembered) return remembered;
       const estimate = estimateBlock(block.value, generation);

@@ -5,12 +5,14 @@
 
 import { createSecretKey } from 'node:crypto';
 
+import { createBodyReader } from '../wire/index.ts';
 import { analyse, type Analysis, type Skipped } from './analysis.ts';
 import { createCacheModel } from './cache-model.ts';
 import { createEstimateMemory } from './estimates.ts';
 import type { EngineContext, EngineCounters } from './context.ts';
 import { openExchange, type Exchange } from './exchange.ts';
 import { engineOptions, type EngineOptions } from './options.ts';
+import { createPromptMemory } from './prompt-memory.ts';
 import { createRefusedPlans } from './refused-plans.ts';
 import type { IncomingMessageRequest } from './request-facts.ts';
 
@@ -48,6 +50,8 @@ export function createEngine(options: Partial<EngineOptions> = {}): Engine {
     refusedPlans: createRefusedPlans(),
     counters: { failedAnalyses: 0, failedAccounts: 0, refusedPlans: 0 },
     estimates: createEstimateMemory(),
+    reader: createBodyReader(),
+    memory: createPromptMemory(),
     scopeKey: createSecretKey(resolved.secret),
     calibration: {},
   };
@@ -64,6 +68,12 @@ export function createEngine(options: Partial<EngineOptions> = {}): Engine {
  * @example analyseRequest(Buffer.from(text)) // { plan, prompt, chain, ... } or { skipReason }
  */
 export function analyseRequest(body: Buffer, options: Partial<EngineOptions> = {}): Analysis | Skipped {
-  const context = { options: engineOptions(options), calibration: {}, estimates: createEstimateMemory() };
+  const context = {
+    options: engineOptions(options),
+    calibration: {},
+    estimates: createEstimateMemory(),
+    reader: createBodyReader(),
+    memory: createPromptMemory(),
+  };
   return analyse({ path: '/v1/messages', headers: {}, body }, '', context);
 }

@@ -1,5 +1,6 @@
 /** Bytes and prompts: where blocks and markers are in a body, writing and removing markers, reading and writing responses. */
 export type { Span } from './json-bytes.ts';
+export { createBodyReader, type BodyReader, type BodyReaderLimits, type ReadBody } from './body-reader.ts';
 export { createJsonUsageTap, type JsonTapLimits } from './json-usage-tap.ts';
 export { parseBody, type ParsedBody } from './parse-body.ts';
 export {

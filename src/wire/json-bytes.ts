@@ -1,10 +1,11 @@
 /**
- * A strict reader of JSON over raw UTF-8 bytes: it finds where values begin and end and builds nothing.
+ * A reader of JSON over raw UTF-8 bytes: it finds where values begin and end and builds nothing.
  *
  * Every function takes the offset of the first byte of something and returns the offset just after it. What is not JSON
- * throws `JsonSyntaxError`; callers of this module turn that into a typed failure. String contents are read byte by byte
- * rather than with a native search, so control characters and bad escapes are refused exactly where `JSON.parse` refuses them.
+ * throws `JsonSyntaxError`; callers of this module turn that into a typed failure. It is as strict as `JSON.parse` but for
+ * control characters far inside a string, which a native search runs past.
  */
+import { findAhead, forget, lookFor, type Lookahead } from './lookahead.ts';
 
 /** Half-open range of byte offsets: `start` is the first byte, `end` the one after the last. */
 export interface Span {
@@ -79,13 +80,23 @@ export function skipSpaceBack(bytes: Uint8Array, at: number): number {
   return i;
 }
 
-/** Reads the string whose opening quote is at `at`. */
+const nextQuote: Lookahead = lookFor(QUOTE);
+const nextBackslash: Lookahead = lookFor(BACKSLASH);
+
+/** Bytes of a string that are looked at one by one before the native search, which has a price of its own. */
+const NEAR_BYTES = 24;
+
+/**
+ * Reads the string whose opening quote is at `at`. A control character far into a string is passed over: whoever
+ * needs the value parses it, and that refuses it.
+ */
 export function skipString(bytes: Uint8Array, at: number): number {
   const { length } = bytes;
   let i = at + 1;
   for (;;) {
-    // Most bytes of a body pass through this loop; staying within bounds keeps it fast.
-    while (i < length && IS_PLAIN[bytes[i] ?? 0] === 1) i += 1;
+    const near = Math.min(length, i + NEAR_BYTES);
+    while (i < near && IS_PLAIN[bytes[i] ?? 0] === 1) i += 1;
+    if (i === near) i = Math.min(findAhead(nextQuote, bytes, i), findAhead(nextBackslash, bytes, i));
     if (bytes[i] === QUOTE) return i + 1;
     if (bytes[i] !== BACKSLASH) fail(i < length ? 'control character in a string' : 'unterminated string', i);
     i = skipEscape(bytes, i);
@@ -151,6 +162,15 @@ export function walkArray(
  * `visit` gets the root's members (at depth 1).
  */
 export function walkDocument(bytes: Uint8Array, visit: MemberVisitor | null): Span {
+  try {
+    return walkRoot(bytes, visit);
+  } finally {
+    forget(nextQuote);
+    forget(nextBackslash);
+  }
+}
+
+function walkRoot(bytes: Uint8Array, visit: MemberVisitor | null): Span {
   if (hasByteOrderMark(bytes)) fail('byte order mark', 0);
   const start = skipSpace(bytes, 0);
   if (bytes[start] !== OPEN_BRACE) {

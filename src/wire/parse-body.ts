@@ -58,7 +58,7 @@ function explainFailure(bytes: Uint8Array, error: unknown): ParsedBody {
   } catch (found) {
     if (found instanceof JsonSyntaxError) return { ok: false, reason: found.message, offset: found.offset };
   }
-  // Left over: text longer than the longest JavaScript string.
+  // Left over: a control character far inside a string, and text longer than the longest JavaScript string.
   return { ok: false, reason: error instanceof Error ? error.message : 'unreadable body' };
 }
 

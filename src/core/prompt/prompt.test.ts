@@ -16,7 +16,7 @@ function chain(prompt: Prompt): PrefixChain {
   return chainPrefixes(prompt, {
     partition: 'p',
     hash: (content) => JSON.stringify(content),
-    countTokens: (block) => block.canonical.length,
+    countTokens: (block) => block.content.length,
   });
 }
 
@@ -32,7 +32,7 @@ function shortChain(prompt: Prompt): PrefixChain {
 const lastPrefix = (body: JsonObject): string | undefined => chain(readPrompt(body)).prefixIds.at(-1);
 const user = (...content: readonly unknown[]): JsonObject => ({ messages: [{ role: 'user', content }] });
 const canonicals = (body: JsonObject): readonly string[] =>
-  readPrompt(body).blocks.map((block) => block.canonical);
+  readPrompt(body).blocks.map((block) => `${block.label}|${block.content}`);
 
 describe('readPrompt', () => {
   it('gives blocks without markers, at any place that a marker may have', () => {

@@ -39,9 +39,34 @@ export interface Block {
   readonly canCarryMarker: boolean;
   /** A breakpoint here is documented to be accepted: where we may add one ourselves. */
   readonly isDocumentedCarrier: boolean;
-  /** What goes into the prefix hash for it. */
-  readonly canonical: string;
+  /** What goes into the prefix hash for it besides its content: level, role, settings of its message. */
+  readonly label: string;
+  /** What goes into the prefix hash of its content; empty for a block that is rendered elsewhere. */
+  readonly content: string;
 }
+
+/** A block's content as it is hashed. */
+export interface BareBlock {
+  /** The block without its markers. */
+  readonly value: JsonObject;
+  readonly content: string;
+}
+
+/**
+ * Spares reading the same block again: requests of a conversation repeat all but their tail. Only speed
+ * depends on it; a caller who gives none gets the same prompt.
+ */
+export interface BlockMemory {
+  /** One object for one text, whenever it is asked for. */
+  textBlock(text: string): JsonObject;
+  /** What `read` gives for the object, the first time or again. */
+  bare(value: JsonObject, read: (value: JsonObject) => BareBlock): BareBlock;
+}
+
+const noMemory: BlockMemory = {
+  textBlock: (text) => ({ type: 'text', text }),
+  bare: (value, read) => read(value),
+};
 
 /** A Messages body as the cache sees it, nothing hashed yet. */
 export interface Prompt {
@@ -62,9 +87,14 @@ export interface Prompt {
 export interface PromptOptions {
   readonly catalogue: Catalogue;
   readonly open: OpenQuestions;
+  readonly memory: BlockMemory;
 }
 
-const defaultPromptOptions: PromptOptions = { catalogue: defaultCatalogue, open: defaultOpenQuestions };
+const defaultPromptOptions: PromptOptions = {
+  catalogue: defaultCatalogue,
+  open: defaultOpenQuestions,
+  memory: noMemory,
+};
 
 /** The block without markers, its own and those inside it that move to it (spec 1.2, 1.5). */
 function stripMarkers(value: JsonObject, path: BlockPath, depth: number = NESTING_MAX): JsonObject {
@@ -88,13 +118,13 @@ function hasMarkerInside(value: JsonObject, path: BlockPath, depth: number): boo
 }
 
 /** String and array forms of one text are one prefix (spec 1.3): both are written as the array form. Key order stays. */
-function canonicalBlock(block: RawBlock, bare: JsonObject, sourceOrder: boolean): string {
+function readBare(raw: JsonObject, sourceOrder: boolean): BareBlock {
+  const value = stripMarkers(raw, []);
   const own =
-    block.type === 'tool_result' && typeof bare['content'] === 'string'
-      ? withMember(bare, 'content', [{ type: 'text', text: bare['content'] }])
-      : bare;
-  const content = bareTextOf(own) ?? canonicalJson(own, sourceOrder);
-  return `${block.level}|${block.role ?? ''}|${messageExtras(block, sourceOrder)}|${content}`;
+    value['type'] === 'tool_result' && typeof value['content'] === 'string'
+      ? withMember(value, 'content', [{ type: 'text', text: value['content'] }])
+      : value;
+  return { value, content: bareTextOf(own) ?? canonicalJson(own, sourceOrder) };
 }
 
 /**
@@ -115,8 +145,8 @@ function messageExtras(block: RawBlock, sourceOrder: boolean): string {
   return canonicalJson(message['output_config'], sourceOrder);
 }
 
-function toBlock(raw: RawBlock, sourceOrder: boolean): Block {
-  const value = stripMarkers(raw.value, raw.path);
+function toBlock(raw: RawBlock, sourceOrder: boolean, memory: BlockMemory): Block {
+  const { value, content } = memory.bare(raw.value, (block) => readBare(block, sourceOrder));
   return {
     level: raw.level,
     path: raw.path,
@@ -126,8 +156,9 @@ function toBlock(raw: RawBlock, sourceOrder: boolean): Block {
     isString: raw.isString,
     canCarryMarker: canCarryMarker(raw),
     isDocumentedCarrier: isDocumentedCarrier(raw),
+    label: `${raw.level}|${raw.role ?? ''}|${messageExtras(raw, sourceOrder)}`,
     // A tool that is rendered into the system prompt adds nothing to the tools level (spec 14.7).
-    canonical: rendersInSystem(raw) ? '' : canonicalBlock(raw, value, sourceOrder),
+    content: rendersInSystem(raw) ? '' : content,
   };
 }
 
@@ -155,17 +186,19 @@ function placeMarkers(markers: BodyMarkers, blocks: readonly RawBlock[]): readon
  * @example readPrompt({ model: 'claude-opus-5-5', messages: [{ role: 'user', content: 'hi' }] }).blocks.length // 1
  */
 export function readPrompt(body: JsonObject, options: Partial<PromptOptions> = {}): Prompt {
-  const { catalogue, open } = { ...defaultPromptOptions, ...options };
+  const { catalogue, open, ...given } = { ...defaultPromptOptions, ...options };
+  const sourceOrder = hasKeyOrder(body);
+  // What is remembered was written in JavaScript's own key order.
+  const memory = sourceOrder ? noMemory : given.memory;
   const model = resolveModel(stringMember(body, 'model') ?? '', catalogue);
-  const sent = [...readRawBlocks(body)].filter((block) => !isDeferred(block));
+  const sent = [...readRawBlocks(body, memory.textBlock)].filter((block) => !isDeferred(block));
   const thinking = resolveThinking(body, model.facts);
   const rendered = stripThinking(dropCleared(sent, body), body, model.facts, thinking);
   const markers = readMarkers(body);
   const isRefused = 'problem' in markers;
-  const sourceOrder = hasKeyOrder(body);
   return {
     model,
-    blocks: rendered.map((raw) => toBlock(raw, sourceOrder)),
+    blocks: rendered.map((raw) => toBlock(raw, sourceOrder, memory)),
     mixes: readSettingMixes(body, model.facts, rendered, open),
     overhead: readOverhead(body, model.facts, rendered, open),
     breakpoints: isRefused ? [] : placeMarkers(markers, rendered),
@@ -185,15 +218,19 @@ export interface ChainOptions {
   /** Tokens of one block, asked once for each in order; whole, not negative. The prefix ends with the block. */
   readonly countTokens: (block: Block, prefixId: PrefixId) => number;
   readonly platform?: PlatformRules;
+  /** Stands for a block's content in the prefix hash: one text for one content. @default the content itself */
+  readonly digest?: (block: Block) => string;
   /** Counts what the service adds for tools at the levels where it is rendered. @default false */
   readonly countsOverhead?: boolean;
 }
+
+const contentOf = (block: Block): string => block.content;
 
 const LEVELS: readonly Level[] = ['tools', 'system', 'messages'];
 
 /** Chained prefix hashes, cumulative tokens and lookback positions of a prompt (spec 1.2, 2.2, 13). */
 export function chainPrefixes(prompt: Prompt, options: ChainOptions): PrefixChain {
-  const { hash, platform = PLATFORMS['claude-api'], countsOverhead = false } = options;
+  const { hash, platform = PLATFORMS['claude-api'], countsOverhead = false, digest = contentOf } = options;
   const prefixIds: string[] = [];
   const cumulativeTokens: number[] = [];
   const positions: number[] = [];
@@ -206,7 +243,7 @@ export function chainPrefixes(prompt: Prompt, options: ChainOptions): PrefixChai
       prefix = hash(`${prefix}\n${prompt.mixes[entered]}`);
       if (countsOverhead) tokens += prompt.overhead[`${entered}Tokens`];
     }
-    if (block.canonical !== '') prefix = hash(`${prefix}\n${block.canonical}`);
+    if (block.content !== '') prefix = hash(`${prefix}\n${block.label}|${digest(block)}`);
     tokens += options.countTokens(block, prefix);
     prefixIds.push(prefix);
     cumulativeTokens.push(tokens);

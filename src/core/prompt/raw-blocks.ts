@@ -26,9 +26,10 @@ export function pathText(path: BlockPath): string {
   return path.join('.');
 }
 
-function textBlock(text: string): JsonObject {
-  return { type: 'text', text };
-}
+/** The block that a text stands for (spec 1.3). */
+export type ToTextBlock = (text: string) => JsonObject;
+
+const plainTextBlock: ToTextBlock = (text) => ({ type: 'text', text });
 
 function* readContent(
   content: unknown,
@@ -39,9 +40,10 @@ function* readContent(
     message: JsonObject | null;
     messageIndex: number;
   },
+  toTextBlock: ToTextBlock,
 ): IterableIterator<RawBlock> {
   if (typeof content === 'string') {
-    yield { ...place, type: 'text', value: textBlock(content), isString: true };
+    yield { ...place, type: 'text', value: toTextBlock(content), isString: true };
     return;
   }
   if (!Array.isArray(content)) return;
@@ -56,23 +58,24 @@ function* readContent(
  * Every block of a Messages body in rendering order: tools, system, messages (spec 1.1, 1.3). Takes any
  * value: what is not shaped like a block is passed over, for the API judges that, not us.
  */
-export function* readRawBlocks(body: JsonObject): IterableIterator<RawBlock> {
+export function* readRawBlocks(
+  body: JsonObject,
+  toTextBlock: ToTextBlock = plainTextBlock,
+): IterableIterator<RawBlock> {
   const outside = { role: null, message: null, messageIndex: -1 };
-  yield* readContent(body['tools'] === undefined ? [] : asArray(body['tools']), {
-    ...outside,
-    level: 'tools',
-    path: ['tools'],
-  });
-  yield* readContent(body['system'], { ...outside, level: 'system', path: ['system'] });
+  const tools = { ...outside, level: 'tools', path: ['tools'] } as const;
+  yield* readContent(asArray(body['tools']), tools, toTextBlock);
+  yield* readContent(body['system'], { ...outside, level: 'system', path: ['system'] }, toTextBlock);
   for (const [messageIndex, message] of asArray(body['messages']).entries()) {
     if (!isObject(message)) continue;
-    yield* readContent(message['content'], {
+    const place = {
       level: 'messages',
       path: ['messages', messageIndex, 'content'],
       role: stringMember(message, 'role'),
       message,
       messageIndex,
-    });
+    } as const;
+    yield* readContent(message['content'], place, toTextBlock);
   }
 }
 
