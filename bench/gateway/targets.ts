@@ -1,7 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** A way to the upstream that is measured. */
@@ -61,7 +63,18 @@ export async function bareProxy(upstream: string): Promise<Target> {
 }
 
 export async function cachewright(upstream: string, mode: 'observe' | 'optimize'): Promise<Target> {
-  const args = ['serve', '--json', '--port', '0', '--admin-port', '0', '--log-level', 'silent'];
+  const args = [
+    'serve',
+    '--json',
+    '--port',
+    '0',
+    '--admin-port',
+    '0',
+    '--log-level',
+    'silent',
+    '--data-dir',
+    mkdtempSync(join(tmpdir(), 'cachewright-')),
+  ];
   const pick = (line: string): string | null => /"name":"gateway","url":"([^"]+)"/.exec(line)?.[1] ?? null;
   const { url, child } = await start(
     [`${root}/dist/cli/main.js`, ...args, '--mode', mode, '--upstream', upstream],

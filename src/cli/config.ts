@@ -43,6 +43,7 @@ export interface ConfigFile {
   readonly ttlScale?: number | undefined;
   readonly logLevel?: LogLevel | undefined;
   readonly json?: boolean | undefined;
+  readonly dataDir?: string | undefined;
   readonly models?: ModelConfig[] | undefined;
 }
 
@@ -78,6 +79,7 @@ const configFile: z.ZodType<ConfigFile> = z.strictObject({
   ttlScale: z.number().positive().optional(),
   logLevel: z.enum(LOG_LEVELS).optional(),
   json: z.boolean().optional(),
+  dataDir: z.string().min(1).optional(),
   models: z.array(modelConfig).optional(),
 });
 

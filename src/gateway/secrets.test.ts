@@ -1,4 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -115,6 +118,8 @@ it.each(['info', 'debug'])('the log at level %s holds no credential', async (lev
     '--json',
     '--log-level',
     level,
+    '--data-dir',
+    mkdtempSync(join(tmpdir(), 'cachewright-')),
   ];
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,6 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+
+/** State of the runs of one test file, away from the user's own. */
+const STATE_HOME = mkdtempSync(join(tmpdir(), 'cachewright-state-'));
 
 const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname;
 
@@ -16,7 +22,7 @@ function cleanEnvironment(extra: Readonly<Record<string, string>>): Record<strin
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(CACHEWRIGHT_|HTTPS?_PROXY|NO_PROXY)/i.test(name),
   );
-  return { ...Object.fromEntries(kept), ...extra };
+  return { ...Object.fromEntries(kept), XDG_STATE_HOME: STATE_HOME, ...extra };
 }
 
 function start(args: readonly string[], extra: Readonly<Record<string, string>>): ChildProcess {

@@ -12,6 +12,7 @@ import {
   type RunningServer,
 } from '../../runtime/index.ts';
 import { catalogueFrom, readConfigFile, type ConfigFile } from '../config.ts';
+import { defaultDataDir, readInstallationSecret } from '../data-dir.ts';
 import { CommandError, UsageError } from '../errors.ts';
 import { printJson, printLine, untilStopped } from '../io.ts';
 import { listeningLine, listenOptions, parseFactor, parsePort } from '../options.ts';
@@ -28,6 +29,7 @@ interface ServeFlags {
   readonly logLevel: LogLevel;
   readonly config?: string;
   readonly check?: boolean;
+  readonly dataDir: string;
 }
 
 /** The word that starts an emulator inside instead of naming an upstream. */
@@ -96,13 +98,15 @@ async function serve(given: ServeFlags, command: Command): Promise<void> {
   const catalogue = catalogueFrom(config);
   if (flags.check) return check(flags);
   const rules = scaleTtls(defaultCacheRules, flags.ttlScale);
+  const { secret, warning } = readInstallationSecret(flags.dataDir);
+  if (warning !== null) process.stderr.write(`cachewright: ${warning}\n`);
   let emulator: RunningServer | null = null;
   if (named === EMULATOR) emulator = await startEmulator({ port: 0, ttlScale: flags.ttlScale });
   const gateway = await startGateway({
     upstreamUrl: emulator?.url ?? named,
     listen: { host: flags.host, port: flags.port },
     adminListen: { host: '127.0.0.1', port: flags.adminPort },
-    engine: { mode: flags.mode, placement: flags.placement, rules, catalogue },
+    engine: { mode: flags.mode, placement: flags.placement, rules, catalogue, secret },
     proxy: emulator ? null : proxyFromEnvironment(),
     log: requestLog(flags.logLevel),
   }).catch(async (error: unknown) => {
@@ -161,6 +165,11 @@ export function addServeCommand(program: Command): void {
         .choices([...LOG_LEVELS])
         .default('info')
         .env('CACHEWRIGHT_LOG_LEVEL'),
+    )
+    .addOption(
+      new Option('--data-dir <folder>', 'where state is kept: the secret of this installation')
+        .default(defaultDataDir(process.env))
+        .env('CACHEWRIGHT_DATA_DIR'),
     )
     .addOption(
       new Option('--config <file>', 'JSON file with any of these options, and models').env(
