@@ -191,7 +191,9 @@ export function readPrompt(body: JsonObject, options: Partial<PromptOptions> = {
   // What is remembered was written in JavaScript's own key order.
   const memory = sourceOrder ? noMemory : given.memory;
   const model = resolveModel(stringMember(body, 'model') ?? '', catalogue);
-  const sent = [...readRawBlocks(body, memory.textBlock)].filter((block) => !isDeferred(block));
+  const sent = [...readRawBlocks(body, (text) => memory.textBlock(text))].filter(
+    (block) => !isDeferred(block),
+  );
   const thinking = resolveThinking(body, model.facts);
   const rendered = stripThinking(dropCleared(sent, body), body, model.facts, thinking);
   const markers = readMarkers(body);
