@@ -33,7 +33,7 @@ async function start(
   pick: (line: string) => string | null,
   env = process.env,
 ): Promise<{ url: string; child: ChildProcess }> {
-  const child = spawn(process.execPath, [...args], { stdio: ['ignore', 'pipe', 'inherit'], env });
+  const child = spawn(process.execPath, [...args], { stdio: ['ignore', 'pipe', 'ignore'], env });
   children.push(child);
   for await (const line of createInterface({ input: child.stdout })) {
     const url = pick(line);
