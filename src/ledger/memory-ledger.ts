@@ -44,7 +44,7 @@ export interface Ledger {
 }
 
 /** Records kept in memory; the oldest go first. */
-export const RECORDS_MAX = 50_000;
+export const RECORDS_MAX = 10_000;
 
 function matches(record: RequestRecord, filter: RecordFilter): boolean {
   return (
