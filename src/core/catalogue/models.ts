@@ -97,7 +97,7 @@ const { boundAdaptive, keptAdaptive, keptOff, lastTurnOff } = THINKING;
 /**
  * Every model of spec sections 0, 3 and 9. Tool overhead of models that section 9.6 leaves out is
  * that of their nearest relative, and the price of Mythos Preview, which section 9 leaves out too, is
- * the one announced with it; both only feed estimates, and configuration can override them.
+ * the one reported at its launch, not verified; configuration can override both.
  */
 export const MODELS: readonly ModelFacts[] = [
   model({
