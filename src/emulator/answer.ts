@@ -1,4 +1,4 @@
-import { isObject, stringMember, type JsonObject, type ModelFacts } from '../core/index.ts';
+import { isObject, stringMember, isThinkingType, type JsonObject, type ModelFacts } from '../core/index.ts';
 import { createId, type Random } from '../runtime/index.ts';
 import type { WireBlock, WireMessage } from '../wire/index.ts';
 import { signatureMember } from './binding.ts';
@@ -136,10 +136,6 @@ function countServerTool(content: readonly JsonObject[], name: string): number {
   return content.filter((block) => block['type'] === 'server_tool_use' && block['name'] === name).length;
 }
 
-function isThinking(block: JsonObject): boolean {
-  return block['type'] === 'thinking' || block['type'] === 'redacted_thinking';
-}
-
 /** Usage of one or more summed passes. */
 export function composeUsage(input: UsageInput): WireUsageAnswer {
   const { counters, answer, body, model, countBlock } = input;
@@ -156,7 +152,9 @@ export function composeUsage(input: UsageInput): WireUsageAnswer {
       ephemeral_1h_input_tokens: counters.write1hTokens,
     },
     output_tokens: tokensOf(own),
-    output_tokens_details: { thinking_tokens: tokensOf(own.filter(isThinking)) },
+    output_tokens_details: {
+      thinking_tokens: tokensOf(own.filter((block) => isThinkingType(block['type']))),
+    },
     server_tool_use: usesServerTool
       ? {
           web_search_requests: countServerTool(answer.content, 'web_search'),

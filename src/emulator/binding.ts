@@ -1,5 +1,6 @@
 import {
   isObject,
+  isThinkingType,
   pathText,
   readPrompt,
   resolveModel,
@@ -61,10 +62,6 @@ function describe(value: unknown): string {
   return JSON.stringify(essence(value));
 }
 
-function isThinking(type: unknown): boolean {
-  return type === 'thinking' || type === 'redacted_thinking';
-}
-
 /** A message that lasts for one turn is gone later on, so that nothing can be bound to it. */
 function isFleeting(block: Block, messages: readonly unknown[]): boolean {
   const message = block.level === 'messages' ? messages[Number(block.path[1])] : null;
@@ -87,7 +84,8 @@ class Conversation {
   }
 
   add(speaker: string, value: JsonObject): void {
-    if (!isThinking(value['type'])) this.#hash = sha256Text(`${this.#hash}\n${speaker}|${describe(value)}`);
+    if (!isThinkingType(value['type']))
+      this.#hash = sha256Text(`${this.#hash}\n${speaker}|${describe(value)}`);
   }
 
   addBlock(block: Block, messages: readonly unknown[]): void {
@@ -133,13 +131,13 @@ export function admitThinking(
 ): { readonly body: JsonObject } | { readonly error: ApiError } {
   const { facts } = resolveModel(stringMember(body, 'model') ?? '');
   const prompt = readPrompt(body);
-  if (!facts.thinking.isBound || !prompt.blocks.some(({ type }) => isThinking(type))) return { body };
+  if (!facts.thinking.isBound || !prompt.blocks.some(({ type }) => isThinkingType(type))) return { body };
   const conversation = new Conversation(prompt);
   const messages = messagesOf(body);
   const unreadable = new Set<string>();
   for (const block of prompt.blocks) {
     conversation.addBlock(block, messages);
-    if (!isThinking(block.type)) continue;
+    if (!isThinkingType(block.type)) continue;
     const signature = stringMember(block.value, signatureMember(block.type)) ?? '';
     const verdict = judgeSignature(signature, facts, conversation.hash);
     if (verdict === 'edited') return { error: editedError(block) };

@@ -33,8 +33,8 @@ function reset(target: ControlTarget, exchange: Exchange): void {
 }
 
 /**
- * Answers `/_emulator/ACTION`; only `entries` is read, the rest changes something. A page in a browser must not reach it: besides `Host` and `Origin` the method is
- * checked, for a plain link or image would send a GET without an `Origin`.
+ * Answers `/_emulator/ACTION`; only `entries` is read, the rest changes something. A page in a browser must not
+ * reach it: besides `Host` and `Origin` the method is checked, for an image would send a GET without `Origin`.
  */
 export async function handleControl(
   target: ControlTarget,

@@ -137,7 +137,7 @@ function verdictOf(
   return breakpoint.blockIndex === hitIndex ? 'read' : 'below-hit';
 }
 
-/** Steps 2: the deepest readable prefix within the lookback of any breakpoint. */
+/** Step 2: the deepest readable prefix within the lookback of any breakpoint. */
 function findLongestHit(
   state: CacheState,
   request: CacheRequest,

@@ -13,5 +13,5 @@ export {
   type Prompt,
   type PromptOptions,
 } from './prompt.ts';
-export { pathText, type BlockPath, type Level } from './raw-blocks.ts';
+export { isThinkingType, pathText, type BlockPath, type Level } from './raw-blocks.ts';
 export type { SettingMixes } from './settings.ts';

@@ -1,6 +1,13 @@
 import { BREAKPOINTS_MAX, type Ttl } from '../cache/rules.ts';
 import { isObject, stringMember, type JsonObject } from '../json.ts';
-import { innerBlocks, pathText, readRawBlocks, type BlockPath, type RawBlock } from './raw-blocks.ts';
+import {
+  innerBlocks,
+  isThinkingType,
+  pathText,
+  readRawBlocks,
+  type BlockPath,
+  type RawBlock,
+} from './raw-blocks.ts';
 
 /** Why a set of markers is refused; `message` reads like the API's own (spec 1.6), which is not contractual. */
 export interface MarkerProblem {
@@ -39,17 +46,13 @@ export function isDeferred(block: RawBlock): boolean {
 }
 
 /** A system message that only lasts until the next user message (spec 1.5, 2.5). */
-function isTurnScoped(block: RawBlock): boolean {
+export function isTurnScoped(block: RawBlock): boolean {
   return block.role === 'system' && block.message?.['clear_at'] === 'next_user_message';
 }
 
 /** A text block without a single character (spec 1.5). */
 function isEmptyText(value: JsonObject): boolean {
   return value['type'] === 'text' && value['text'] === '';
-}
-
-function isThinking(type: string): boolean {
-  return type === 'thinking' || type === 'redacted_thinking';
 }
 
 /** Block types that are documented to carry a marker, betas included (spec 1.4); others may learn to. */
@@ -85,13 +88,15 @@ export function isDocumentedCarrier(block: RawBlock): boolean {
 
 /** May a breakpoint stand on this block at all (spec 1.4, 1.5, 2.4)? */
 export function canCarryMarker(block: RawBlock): boolean {
-  return !isThinking(block.type) && !isEmptyText(block.value) && !isDeferred(block) && !isTurnScoped(block);
+  return (
+    !isThinkingType(block.type) && !isEmptyText(block.value) && !isDeferred(block) && !isTurnScoped(block)
+  );
 }
 
 /** The sentence for a marker on a block that may not carry one, null where it may (spec 1.5). */
 function refusalOf(value: JsonObject, type: string, path: BlockPath): MarkerProblem | null {
   const place = pathText(path);
-  if (isThinking(type)) return { path, message: `${place}.${type}.cache_control: ${EXTRA_INPUTS}` };
+  if (isThinkingType(type)) return { path, message: `${place}.${type}.cache_control: ${EXTRA_INPUTS}` };
   if (isEmptyText(value)) {
     return { path, message: `${place}.text: cache_control cannot be set for empty text blocks` };
   }
@@ -196,11 +201,17 @@ export interface BodyMarkers {
   readonly automaticTarget: RawBlock | null;
 }
 
-/** Reads and judges all markers of a body, in the order of checks of spec 1.6. */
-export function readMarkers(body: JsonObject): BodyMarkers | { readonly problem: MarkerProblem } {
+/**
+ * Reads and judges all markers of a body, in the order of checks of spec 1.6. `blocks` are those of
+ * `readRawBlocks`, for callers who have read them already.
+ */
+export function readMarkers(
+  body: JsonObject,
+  blocks: Iterable<RawBlock> = readRawBlocks(body),
+): BodyMarkers | { readonly problem: MarkerProblem } {
   const explicit: { block: RawBlock; ttl: Ttl }[] = [];
   let automaticTarget: RawBlock | null = null;
-  for (const block of readRawBlocks(body)) {
+  for (const block of blocks) {
     const reading = readBlockMarker(block);
     if (reading && 'problem' in reading) return reading;
     if (reading) explicit.push({ block, ttl: reading.ttl });

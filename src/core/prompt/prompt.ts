@@ -191,12 +191,11 @@ export function readPrompt(body: JsonObject, options: Partial<PromptOptions> = {
   // What is remembered was written in JavaScript's own key order.
   const memory = sourceOrder ? noMemory : given.memory;
   const model = resolveModel(stringMember(body, 'model') ?? '', catalogue);
-  const sent = [...readRawBlocks(body, (text) => memory.textBlock(text))].filter(
-    (block) => !isDeferred(block),
-  );
+  const all = [...readRawBlocks(body, (text) => memory.textBlock(text))];
+  const sent = all.filter((block) => !isDeferred(block));
   const thinking = resolveThinking(body, model.facts);
   const rendered = stripThinking(dropCleared(sent, body), body, model.facts, thinking);
-  const markers = readMarkers(body);
+  const markers = readMarkers(body, all);
   const isRefused = 'problem' in markers;
   return {
     model,

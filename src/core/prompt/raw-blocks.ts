@@ -21,6 +21,11 @@ export interface RawBlock {
   readonly messageIndex: number;
 }
 
+/** A block of the model's own thinking, readable or not: it has rules of its own (spec 1.5, 7). */
+export function isThinkingType(type: unknown): boolean {
+  return type === 'thinking' || type === 'redacted_thinking';
+}
+
 /** `messages.2.content.0`: as the API's error messages write a place. */
 export function pathText(path: BlockPath): string {
   return path.join('.');

@@ -1,11 +1,8 @@
 import type { ModelFacts } from '../catalogue/types.ts';
 import { isObject, type JsonObject } from '../json.ts';
-import type { RawBlock } from './raw-blocks.ts';
+import { isTurnScoped } from './markers.ts';
+import { isThinkingType, type RawBlock } from './raw-blocks.ts';
 import type { ThinkingSetting } from './settings.ts';
-
-function isThinking(block: RawBlock): boolean {
-  return block.type === 'thinking' || block.type === 'redacted_thinking';
-}
 
 /** A user message that brings something else than tool results begins a new turn (spec 7.2). */
 function beginsTurn(message: unknown): boolean {
@@ -38,13 +35,13 @@ export function stripThinking(
   model: ModelFacts,
   thinking: ThinkingSetting,
 ): readonly RawBlock[] {
-  if (!blocks.some(isThinking)) return blocks;
+  if (!blocks.some((block) => isThinkingType(block.type))) return blocks;
   const messages = Array.isArray(body['messages']) ? body['messages'] : [];
   const turnStart = messages.findLastIndex(beginsTurn);
   const keepsHistory = keepsAllThinking(body, model);
   const keepsTurn = thinking.mode !== 'disabled';
   return blocks.filter((block) => {
-    if (!isThinking(block)) return true;
+    if (!isThinkingType(block.type)) return true;
     return block.messageIndex < turnStart ? keepsHistory : keepsTurn;
   });
 }
@@ -53,10 +50,5 @@ export function stripThinking(
 export function dropCleared(blocks: readonly RawBlock[], body: JsonObject): readonly RawBlock[] {
   const messages = Array.isArray(body['messages']) ? body['messages'] : [];
   const lastUser = messages.findLastIndex((message) => isObject(message) && message['role'] === 'user');
-  return blocks.filter(
-    (block) =>
-      block.role !== 'system' ||
-      block.message?.['clear_at'] !== 'next_user_message' ||
-      block.messageIndex > lastUser,
-  );
+  return blocks.filter((block) => !isTurnScoped(block) || block.messageIndex > lastUser);
 }
