@@ -1,7 +1,7 @@
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import type { Transform } from 'node:stream';
 
 import { createJsonUsageTap, createSseUsageTap, type UsageReading, type UsageTap } from '../wire/index.ts';
+import { decoderFor } from './encodings.ts';
 
 /** Reads usage beside a response whose bytes pass untouched. */
 export interface ResponseTap {
@@ -12,22 +12,6 @@ export interface ResponseTap {
 
 /** Decoded bytes past which a compressed answer is no longer read, against decompression bombs. */
 const DECODED_BYTES_MAX = 64 * 1024 * 1024;
-
-function createDecoder(encoding: string): Transform | null {
-  switch (encoding) {
-    case 'gzip':
-    case 'x-gzip':
-      return createGunzip();
-    case 'deflate':
-      return createInflate();
-    case 'br':
-      return createBrotliDecompress();
-    case 'zstd':
-      return createZstdDecompress();
-    default:
-      return null;
-  }
-}
 
 function plainTap(tap: UsageTap): ResponseTap {
   return {
@@ -75,8 +59,7 @@ export function createResponseTap(contentType: string, contentEncoding: string):
   const isStream = type.includes('text/event-stream');
   if (!isStream && !type.includes('json')) return null;
   const tap = isStream ? createSseUsageTap() : createJsonUsageTap();
-  const encoding = contentEncoding.trim().toLowerCase();
-  if (encoding === '' || encoding === 'identity') return plainTap(tap);
-  const decoder = createDecoder(encoding);
-  return decoder && decodedTap(tap, decoder);
+  const decoder = decoderFor(contentEncoding);
+  if (decoder === 'plain') return plainTap(tap);
+  return decoder && decodedTap(tap, decoder.stream());
 }
