@@ -4,7 +4,6 @@ import {
   PLATFORMS,
   readPrompt,
   stringMember,
-  type Block,
   type Calibration,
   type JsonObject,
   type PartitionFacts,
@@ -12,8 +11,7 @@ import {
   type Prompt,
 } from '../core/index.ts';
 import { planPlacements, type Plan } from '../planner/index.ts';
-import { sha256Text } from '../runtime/index.ts';
-import { removeMarkers, scanBody, type BodyMap, type BodyReader } from '../wire/index.ts';
+import { findSite, removeMarkers, scanBody, type BodyMap, type BodyReader } from '../wire/index.ts';
 import { estimatePrompt, type EstimateMemory, type PromptEstimate } from './estimates.ts';
 import type { EngineOptions } from './options.ts';
 import type { PromptMemory } from './prompt-memory.ts';
@@ -58,11 +56,11 @@ function chainOf(
   const platform = PLATFORMS['claude-api'];
   return chainPrefixes(prompt, {
     partition: partitionOf(partition, platform, options.rules.open),
-    hash: sha256Text,
+    hash: (text) => memory.hashSettings(text),
     countTokens: (block, prefixId) => estimate.next(block, prefixId),
     platform,
     countsOverhead: true,
-    digest: (block) => memory.digest(block),
+    extend: (prefix, block) => memory.extend(prefix, block),
   });
 }
 
@@ -101,16 +99,9 @@ export function analyse(
   const plan = planPlacements({
     prompt,
     cumulativeHighTokens: estimate.cumulativeHighTokens(),
-    canSplice: spliceable(map),
+    // A member must not be there twice, `null` included.
+    canSplice: (block) => findSite(map, block.path)?.markers.length === 0,
   });
   const estimatedTokens = estimate.rawTokens();
   return { body: read.value, bytes, map, clientPrompt, prompt, chain, plan, estimatedTokens };
-}
-
-/** A block takes a marker when its bytes hold none, `null` included: a member must not be there twice. */
-function spliceable(map: BodyMap): (block: Block) => boolean {
-  const free = new Set(
-    map.sites.filter((site) => site.markers.length === 0).map((site) => site.path.join('.')),
-  );
-  return (block) => free.has(block.path.join('.'));
 }

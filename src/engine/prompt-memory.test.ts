@@ -12,8 +12,8 @@ function body(...messages: readonly JsonObject[]): JsonObject {
 
 function prefixes(value: JsonObject, memory: PromptMemory): readonly string[] {
   const prompt = readPrompt(value, { memory });
-  const digest = memory.digest.bind(memory);
-  return chainPrefixes(prompt, { partition: 'p', hash: sha256Text, countTokens: () => 1, digest }).prefixIds;
+  const extend = memory.extend.bind(memory);
+  return chainPrefixes(prompt, { partition: 'p', hash: sha256Text, countTokens: () => 1, extend }).prefixIds;
 }
 
 describe('createPromptMemory', () => {

@@ -21,8 +21,9 @@ const ID_LETTERS = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789';
 
 /** An id in the API's style, e.g. `msg_01…`, from a given randomness. */
 export function createId(prefix: string, random: Random, length = 22): string {
-  const letters = Array.from({ length }, () => ID_LETTERS[Math.floor(random() * ID_LETTERS.length)]);
-  return `${prefix}_01${letters.join('')}`;
+  let id = `${prefix}_01`;
+  for (let index = 0; index < length; index += 1) id += ID_LETTERS[Math.floor(random() * ID_LETTERS.length)];
+  return id;
 }
 
 /** Bytes that nobody can guess, for secrets. */

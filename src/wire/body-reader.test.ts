@@ -106,4 +106,74 @@ describe('createBodyReader', () => {
     bytes.fill(0x20);
     expectSame(reader, copy);
   });
+
+  it('reads on from a body that it knows, whatever was changed, cut out or put in', () => {
+    const pieces = [
+      '',
+      ',',
+      ']',
+      '}',
+      '},{',
+      '"messages":[],',
+      ',"system":"other"',
+      ',"__proto__":{"a":1}',
+      '{"role":"user","content":"more"}',
+      ',{"role":"user","content":[{"type":"text","text":"more","cache_control":{"type":"ephemeral"}}]}',
+      ' \n',
+      '1',
+      '"7":1,',
+    ];
+    const edit = fc.record({
+      at: fc.nat(20_000),
+      cut: fc.oneof(fc.constant(0), fc.nat(40), fc.nat(20_000)),
+      piece: fc.constantFrom(...pieces),
+    });
+    const reader = createBodyReader({ bodyBytesMax: 200_000 });
+    fc.assert(
+      fc.property(fc.nat(12), fc.array(edit, { maxLength: 3 }), (turns, edits) => {
+        let text = conversation(turns).toString();
+        for (const { at, cut, piece } of edits) {
+          const from = at % (text.length + 1);
+          text = text.slice(0, from) + piece + text.slice(from + cut);
+        }
+        expectSame(reader, Buffer.from(text));
+      }),
+      { numRuns: 500 * effort },
+    );
+  });
+
+  it.each([
+    ['a comma before the end of the list', '{"messages":[M,]}'],
+    ['no comma between messages', '{"messages":[M M]}'],
+    ['a second list of messages', '{"messages":[M,M],"messages":[M]}'],
+    ['a second list that is none', '{"messages":[M,M],"messages":1}'],
+    ['a system prompt on both sides', '{"system":"a","messages":[M,M],"system":"b"}'],
+    ['a system prompt after', '{"messages":[M,M],"system":"b"}'],
+    ['tools after', '{"messages":[M,M],"tools":[{"name":"t"}],"cache_control":{"type":"ephemeral"}}'],
+    ['a key that JavaScript moves', '{"messages":[M,M],"1":2}'],
+    ['a message that is a number', '{"messages":[M,12,M]}'],
+    ['a longer number in its place', '{"messages":[M,123,M]}'],
+    ['white space', ' { "messages" : [ M , M ] } '],
+  ])('reads what follows known messages as a whole: %s', (_name, shape) => {
+    const message = JSON.stringify({ role: 'user', content: 'word '.repeat(200) });
+    const fill = (text: string): Buffer => Buffer.from(text.replaceAll('M', message));
+    for (const first of [
+      shape,
+      '{"messages":[M,M]}',
+      '{"messages":[M,12]}',
+      '{"system":"a","messages":[M]}',
+    ]) {
+      const reader = createBodyReader();
+      for (const text of [first, shape, first, shape]) expectSame(reader, fill(text));
+    }
+  });
+
+  it('reads a conversation from where it went on', () => {
+    const reader = createBodyReader();
+    const [first, second] = [reader.read(conversation(40)), reader.read(conversation(41))];
+    if (!first.ok || !second.ok) throw new Error('unreadable');
+    const messages = (value: unknown): unknown[] => (value as { messages: unknown[] }).messages;
+    expect(messages(second.value)[39]).toBe(messages(first.value)[39]);
+    expect(messages(second.value)).toHaveLength(41);
+  });
 });

@@ -1,6 +1,8 @@
 import { LRUCache } from 'lru-cache';
 
 import { hasKeyOrder, isObject, type JsonObject } from '../core/index.ts';
+import { createBodyMemory, type KnownBody } from './body-memory.ts';
+import { canBeExtended, extendBody } from './extend-body.ts';
 import { decodeUtf8 } from './json-bytes.ts';
 import { parseBody } from './parse-body.ts';
 import { scanBody, type BlockSite, type BodyMap } from './scan-body.ts';
@@ -16,9 +18,12 @@ export interface BodyReader {
   read(bytes: Buffer): ReadBody;
 }
 
-/** What a reader may remember, in bytes of blocks. @default 32 MiB */
+/** What a reader may remember. */
 export interface BodyReaderLimits {
+  /** Bytes of blocks. @default 32 MiB */
   readonly blockBytesMax?: number;
+  /** Bytes of whole bodies. @default 32 MiB */
+  readonly bodyBytesMax?: number;
 }
 
 interface KnownBlock {
@@ -27,6 +32,11 @@ interface KnownBlock {
 }
 
 const BLOCK_BYTES_MAX = 32 * 1024 * 1024;
+const BODY_BYTES_MAX = 32 * 1024 * 1024;
+
+/** A body is kept when more of it than this is new, in bytes or as a share: the next one can then be read from further on. */
+const NEW_BYTES = 2048;
+const NEW_SHARE = 0.04;
 
 /** Blocks shorter than this are parsed faster than found. */
 const SHORT_BYTES = 64;
@@ -86,8 +96,8 @@ function put(body: JsonObject, path: readonly (string | number)[], block: JsonOb
   return Reflect.set(at, last, block);
 }
 
-/** A reader that remembers nothing yet. */
-export function createBodyReader({ blockBytesMax = BLOCK_BYTES_MAX }: BodyReaderLimits = {}): BodyReader {
+/** Reads a body from its start, block by block. */
+function createFreshReader(blockBytesMax: number): (bytes: Buffer) => ReadBody {
   const known = new LRUCache<string, KnownBlock>({
     maxSize: blockBytesMax,
     sizeCalculation: ({ bytes }) => bytes.length,
@@ -110,17 +120,41 @@ export function createBodyReader({ blockBytesMax = BLOCK_BYTES_MAX }: BodyReader
     return parsed.ok ? { ok: true, value: parsed.value, map } : { ok: false, reason: parsed.reason };
   };
 
+  return (bytes) => {
+    const map = scanBody(bytes);
+    if (!map.ok) return { ok: false, reason: map.reason };
+    const skeleton = parseBody(withoutBlocks(bytes, map.sites));
+    if (!skeleton.ok || hasKeyOrder(skeleton.value)) return readWhole(bytes, map);
+    for (const site of map.sites) {
+      const block = recall(bytes, site);
+      if (block === null || !put(skeleton.value, site.path, block)) return readWhole(bytes, map);
+    }
+    return { ok: true, value: skeleton.value, map };
+  };
+}
+
+/** A reader that remembers nothing yet. */
+export function createBodyReader(limits: BodyReaderLimits = {}): BodyReader {
+  const readFresh = createFreshReader(limits.blockBytesMax ?? BLOCK_BYTES_MAX);
+  const bodies = createBodyMemory(limits.bodyBytesMax ?? BODY_BYTES_MAX);
+  // A copy: a caller's bytes may be a small part of a large buffer.
+  const remember = ({ bytes, value, map }: KnownBody): void => {
+    if (canBeExtended({ bytes, value, map })) bodies.add({ bytes: Buffer.from(bytes), value, map });
+  };
   return {
     read(bytes) {
-      const map = scanBody(bytes);
-      if (!map.ok) return { ok: false, reason: map.reason };
-      const skeleton = parseBody(withoutBlocks(bytes, map.sites));
-      if (!skeleton.ok || hasKeyOrder(skeleton.value)) return readWhole(bytes, map);
-      for (const site of map.sites) {
-        const block = recall(bytes, site);
-        if (block === null || !put(skeleton.value, site.path, block)) return readWhole(bytes, map);
+      const known = bodies.find(bytes);
+      const extended = known && extendBody(bytes, known, readFresh);
+      if (extended) {
+        const { value, map, tailBytes } = extended;
+        const isMuchNew = tailBytes > NEW_BYTES && tailBytes > bytes.length * NEW_SHARE;
+        if (isMuchNew) remember(extended);
+        return { ok: true, value, map };
       }
-      return { ok: true, value: skeleton.value, map };
+      const read = readFresh(bytes);
+      if (read.ok && canBeExtended({ bytes, ...read }))
+        bodies.add({ bytes, value: read.value, map: read.map });
+      return read;
     },
   };
 }

@@ -4,6 +4,7 @@ export { createBodyReader, type BodyReader, type BodyReaderLimits, type ReadBody
 export { createJsonUsageTap, type JsonTapLimits } from './json-usage-tap.ts';
 export { parseBody, type ParsedBody } from './parse-body.ts';
 export {
+  findSite,
   hasMarker,
   scanBody,
   type BlockSite,

@@ -55,6 +55,10 @@ export interface BodyMap {
   readonly topLevelMarkers: readonly MemberSite[];
   /** Blocks in prompt order: tools, system, messages, whatever the order of the members (spec 1.1). */
   readonly sites: readonly BlockSite[];
+  /** Where the array of messages opens, and the end of each of its elements; null where there is no such array. */
+  readonly messages: { readonly start: number; readonly ends: readonly number[] } | null;
+  /** Members of the root; a repeated key counts each time. */
+  readonly memberCount: number;
 }
 
 /** The bytes are not a JSON object; `offset` is where that shows. */
@@ -110,6 +114,15 @@ export function hasMarker(site: BlockSite): boolean {
   return last !== undefined && !last.isNull;
 }
 
+function isSamePath(a: BodyPath, b: BodyPath): boolean {
+  return a.length === b.length && a.every((part, index) => part === b[index]);
+}
+
+/** The block at a path; undefined without. From the end on, since most of what is looked for is there. */
+export function findSite(map: BodyMap, path: BodyPath): BlockSite | undefined {
+  return map.sites.findLast((site) => isSamePath(site.path, path));
+}
+
 /**
  * The bytes to cut so that the members from `start` to `end` (neighbours in one object) go and valid JSON stays: with the
  * comma before them where there is one, otherwise with the one after.
@@ -125,16 +138,22 @@ function scanRoot(bytes: Uint8Array): BodyMap {
   let tools: BlockSite[] = [];
   let system: BlockSite[] = [];
   let messages: BlockSite[] = [];
+  let messageList: BodyMap['messages'] = null;
+  let memberCount = 0;
   const topLevelMarkers: MemberSite[] = [];
   const root = walkDocument(bytes, (keyStart, keyEnd, at) => {
+    memberCount += 1;
     // A repeated key starts its section anew: only the last value counts.
     switch (matchKey(bytes, keyStart, keyEnd, ROOT_KEYS)) {
       case 'tools':
         return scanBlocks(bytes, at, 1, ['tools'], (tools = []));
       case 'system':
         return scanContent(bytes, at, 1, ['system'], (system = []));
-      case 'messages':
-        return scanMessages(bytes, at, 1, (messages = []));
+      case 'messages': {
+        const ends: number[] = [];
+        messageList = bytes[at] === OPEN_BRACKET ? { start: at, ends } : null;
+        return scanMessages(bytes, at, 1, (messages = []), ends);
+      }
       case 'cache_control':
         return scanMarker(bytes, keyStart, at, 1, topLevelMarkers);
       default:
@@ -142,22 +161,41 @@ function scanRoot(bytes: Uint8Array): BodyMap {
     }
   });
   const topLevelMarker = topLevelMarkers.at(-1) ?? null;
-  return { ok: true, root, topLevelMarker, topLevelMarkers, sites: tools.concat(system, messages) };
+  const sites = tools.concat(system, messages);
+  return { ok: true, root, topLevelMarker, topLevelMarkers, sites, messages: messageList, memberCount };
 }
 
-function scanMessages(bytes: Uint8Array, at: number, depth: number, sites: BlockSite[]): number {
+function scanMessages(
+  bytes: Uint8Array,
+  at: number,
+  depth: number,
+  sites: BlockSite[],
+  ends: number[],
+): number {
   if (bytes[at] !== OPEN_BRACKET) return skipValue(bytes, at, depth);
   return walkArray(bytes, at, depth, (index, messageAt) => {
-    if (bytes[messageAt] !== OPEN_BRACE) return skipValue(bytes, messageAt, depth + 1);
-    let blocks: BlockSite[] = [];
-    const end = walkObject(bytes, messageAt, depth + 1, (keyStart, keyEnd, valueAt) =>
-      matchKey(bytes, keyStart, keyEnd, CONTENT_ONLY) === null
-        ? skipValue(bytes, valueAt, depth + 2)
-        : scanContent(bytes, valueAt, depth + 2, ['messages', index, 'content'], (blocks = [])),
-    );
-    for (const block of blocks) sites.push(block);
+    const end = scanMessage(bytes, messageAt, depth, index, sites);
+    ends.push(end);
     return end;
   });
+}
+
+function scanMessage(
+  bytes: Uint8Array,
+  messageAt: number,
+  depth: number,
+  index: number,
+  sites: BlockSite[],
+): number {
+  if (bytes[messageAt] !== OPEN_BRACE) return skipValue(bytes, messageAt, depth + 1);
+  let blocks: BlockSite[] = [];
+  const end = walkObject(bytes, messageAt, depth + 1, (keyStart, keyEnd, valueAt) =>
+    matchKey(bytes, keyStart, keyEnd, CONTENT_ONLY) === null
+      ? skipValue(bytes, valueAt, depth + 2)
+      : scanContent(bytes, valueAt, depth + 2, ['messages', index, 'content'], (blocks = [])),
+  );
+  for (const block of blocks) sites.push(block);
+  return end;
 }
 
 /** A `system` or a `content`: plain text, or an array of blocks. */

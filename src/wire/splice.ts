@@ -1,5 +1,12 @@
 import { skipSpace, skipSpaceBack, type Span } from './json-bytes.ts';
-import { removalSpan, type BlockSite, type BodyMap, type BodyPath, type MemberSite } from './scan-body.ts';
+import {
+  findSite,
+  removalSpan,
+  type BlockSite,
+  type BodyMap,
+  type BodyPath,
+  type MemberSite,
+} from './scan-body.ts';
 
 /** A marker to write: on the block at `path`, or at the top level where `path` is empty (spec 2.4). */
 export interface Placement {
@@ -45,15 +52,17 @@ export function spliceMarkers(
   map: BodyMap,
   placements: readonly Placement[],
 ): SplicedBody {
-  const sites = new Map([topLevelSite(map), ...map.sites].map((site) => [pathText(site.path), site]));
-  const insertions = placements.flatMap((placement) => {
-    const key = pathText(placement.path);
-    const site = sites.get(key);
-    if (site === undefined) throw new RangeError(`no block at ${key}, or more than one placement for it`);
-    if (site.markers.length > 0) throw new RangeError(`cache_control is already present at ${key}`);
-    // A block is taken out once used: a second placement on it would write the member twice.
-    sites.delete(key);
-    return insertionsFor(bytes, site, placement.ttl);
+  const used = new Set<BlockSite>();
+  const topLevel = topLevelSite(map);
+  const insertions = placements.flatMap(({ path, ttl }) => {
+    const site = path.length === 0 ? topLevel : findSite(map, path);
+    // A second placement on a block would write the member twice.
+    if (site === undefined || used.has(site))
+      throw new RangeError(`no block at ${pathText(path)}, or more than one placement for it`);
+    if (site.markers.length > 0)
+      throw new RangeError(`cache_control is already present at ${pathText(path)}`);
+    used.add(site);
+    return insertionsFor(bytes, site, ttl);
   });
   // A plain text that is the root's last value ends where the root's marker goes: the inner value is closed first.
   return insertAll(

@@ -35,7 +35,8 @@ export function billTokens(
     outputPicoUsd: part(tokens.outputTokens, rates.outputPicoUsd),
     serverToolsPicoUsd: BigInt(webSearches) * WEB_SEARCH_PICO_USD,
   };
-  return { ...parts, totalPicoUsd: Object.values(parts).reduce((sum, value) => sum + value, 0n) };
+  const input = parts.uncachedPicoUsd + parts.readPicoUsd + parts.write5mPicoUsd + parts.write1hPicoUsd;
+  return { ...parts, totalPicoUsd: input + parts.outputPicoUsd + parts.serverToolsPicoUsd };
 }
 
 /** The sum of several bills, part by part. */

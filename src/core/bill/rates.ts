@@ -52,12 +52,29 @@ export interface Rates {
   readonly outputPicoUsd: number;
 }
 
+interface DatedPrice {
+  readonly record: PriceRecord;
+  readonly fromMs: number;
+}
+
+/** Prices in order of their days, by the list they come from: every bill asks for them. */
+const orderedPrices = new WeakMap<readonly PriceRecord[], readonly DatedPrice[]>();
+
+function pricesInOrder(prices: readonly PriceRecord[]): readonly DatedPrice[] {
+  const known = orderedPrices.get(prices);
+  if (known) return known;
+  const dated = prices.map((record) => ({ record, fromMs: parseDay(record.validFrom) }));
+  const ordered = dated.toSorted((a, b) => a.fromMs - b.fromMs);
+  orderedPrices.set(prices, ordered);
+  return ordered;
+}
+
 /** The price record that holds at a time: the newest that has begun, else the oldest. */
 export function priceAt(model: ModelFacts, atMs: number): PriceRecord {
-  const byDate = model.prices.toSorted((a, b) => a.validFrom.localeCompare(b.validFrom));
-  const begun = byDate.findLast((record) => parseDay(record.validFrom) <= atMs) ?? byDate[0];
+  const ordered = pricesInOrder(model.prices);
+  const begun = ordered.findLast(({ fromMs }) => fromMs <= atMs) ?? ordered[0];
   if (!begun) throw new RangeError(`model ${model.id} has no prices`);
-  return begun;
+  return begun.record;
 }
 
 /** Midnight UTC of `YYYY-MM-DD` in ms: days since 1970 by the civil calendar, since core has no `Date`. */

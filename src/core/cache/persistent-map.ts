@@ -26,10 +26,13 @@ interface Branch<Value> {
 }
 type Node<Value> = Leaf<Value> | Branch<Value>;
 
-/** FNV-1a over UTF-16 units: quick, and keys are already well-mixed hashes as a rule. */
+/** The end of a key is enough: keys are hashes as a rule, and names that count up differ at their ends. */
+const HASHED_UNITS = 12;
+
+/** FNV-1a over the last UTF-16 units. */
 function hashKey(key: string): number {
   let hash = 0x811c9dc5;
-  for (let index = 0; index < key.length; index += 1) {
+  for (let index = Math.max(0, key.length - HASHED_UNITS); index < key.length; index += 1) {
     hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
   }
   return hash >>> 0;

@@ -164,6 +164,7 @@ function toBlock(raw: RawBlock, sourceOrder: boolean, memory: BlockMemory): Bloc
 
 /** The client's breakpoints on the blocks that are left after the service's own rewriting. */
 function placeMarkers(markers: BodyMarkers, blocks: readonly RawBlock[]): readonly Breakpoint[] {
+  if (markers.explicit.length === 0 && markers.automatic === null) return [];
   const indexOf = new Map(blocks.map((block, index) => [pathText(block.path), index]));
   const placed: Breakpoint[] = [];
   for (const { block, ttl } of markers.explicit) {
@@ -191,7 +192,7 @@ export function readPrompt(body: JsonObject, options: Partial<PromptOptions> = {
   // What is remembered was written in JavaScript's own key order.
   const memory = sourceOrder ? noMemory : given.memory;
   const model = resolveModel(stringMember(body, 'model') ?? '', catalogue);
-  const all = [...readRawBlocks(body, (text) => memory.textBlock(text))];
+  const all = readRawBlocks(body, (text) => memory.textBlock(text));
   const sent = all.filter((block) => !isDeferred(block));
   const thinking = resolveThinking(body, model.facts);
   const rendered = stripThinking(dropCleared(sent, body), body, model.facts, thinking);
@@ -219,19 +220,18 @@ export interface ChainOptions {
   /** Tokens of one block, asked once for each in order; whole, not negative. The prefix ends with the block. */
   readonly countTokens: (block: Block, prefixId: PrefixId) => number;
   readonly platform?: PlatformRules;
-  /** Stands for a block's content in the prefix hash: one text for one content. @default the content itself */
-  readonly digest?: (block: Block) => string;
+  /** The prefix that a block's content makes of the one before it. @default the hash of both */
+  readonly extend?: (prefix: PrefixId, block: Block) => PrefixId;
   /** Counts what the service adds for tools at the levels where it is rendered. @default false */
   readonly countsOverhead?: boolean;
 }
-
-const contentOf = (block: Block): string => block.content;
 
 const LEVELS: readonly Level[] = ['tools', 'system', 'messages'];
 
 /** Chained prefix hashes, cumulative tokens and lookback positions of a prompt (spec 1.2, 2.2, 13). */
 export function chainPrefixes(prompt: Prompt, options: ChainOptions): PrefixChain {
-  const { hash, platform = PLATFORMS['claude-api'], countsOverhead = false, digest = contentOf } = options;
+  const { hash, platform = PLATFORMS['claude-api'], countsOverhead = false } = options;
+  const extend = options.extend ?? ((before, block) => hash(`${before}\n${block.label}|${block.content}`));
   const prefixIds: string[] = [];
   const cumulativeTokens: number[] = [];
   const positions: number[] = [];
@@ -244,7 +244,7 @@ export function chainPrefixes(prompt: Prompt, options: ChainOptions): PrefixChai
       prefix = hash(`${prefix}\n${prompt.mixes[entered]}`);
       if (countsOverhead) tokens += prompt.overhead[`${entered}Tokens`];
     }
-    if (block.content !== '') prefix = hash(`${prefix}\n${block.label}|${digest(block)}`);
+    if (block.content !== '') prefix = extend(prefix, block);
     tokens += options.countTokens(block, prefix);
     prefixIds.push(prefix);
     cumulativeTokens.push(tokens);

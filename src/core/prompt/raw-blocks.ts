@@ -36,26 +36,29 @@ export type ToTextBlock = (text: string) => JsonObject;
 
 const plainTextBlock: ToTextBlock = (text) => ({ type: 'text', text });
 
-function* readContent(
-  content: unknown,
-  place: {
-    level: Level;
-    path: BlockPath;
-    role: string | null;
-    message: JsonObject | null;
-    messageIndex: number;
-  },
-  toTextBlock: ToTextBlock,
-): IterableIterator<RawBlock> {
+/** What is being read: a level, or the content of one message. */
+interface Place {
+  readonly level: Level;
+  readonly path: BlockPath;
+  readonly role: string | null;
+  readonly message: JsonObject | null;
+  readonly messageIndex: number;
+}
+
+function readContent(content: unknown, place: Place, toTextBlock: ToTextBlock, blocks: RawBlock[]): void {
+  const { level, path, role, message, messageIndex } = place;
   if (typeof content === 'string') {
-    yield { ...place, type: 'text', value: toTextBlock(content), isString: true };
+    const value = toTextBlock(content);
+    blocks.push({ level, path, type: 'text', role, value, isString: true, message, messageIndex });
     return;
   }
   if (!Array.isArray(content)) return;
-  for (const [index, value] of content.entries()) {
+  for (let index = 0; index < content.length; index += 1) {
+    const value: unknown = content[index];
     if (!isObject(value)) continue;
-    const type = stringMember(value, 'type') ?? (place.level === 'tools' ? 'custom' : '');
-    yield { ...place, path: [...place.path, index], type, value, isString: false };
+    const type = stringMember(value, 'type') ?? (level === 'tools' ? 'custom' : '');
+    const own = [...path, index];
+    blocks.push({ level, path: own, type, role, value, isString: false, message, messageIndex });
   }
 }
 
@@ -63,14 +66,15 @@ function* readContent(
  * Every block of a Messages body in rendering order: tools, system, messages (spec 1.1, 1.3). Takes any
  * value: what is not shaped like a block is passed over, for the API judges that, not us.
  */
-export function* readRawBlocks(
+export function readRawBlocks(
   body: JsonObject,
   toTextBlock: ToTextBlock = plainTextBlock,
-): IterableIterator<RawBlock> {
+): readonly RawBlock[] {
+  const blocks: RawBlock[] = [];
   const outside = { role: null, message: null, messageIndex: -1 };
   const tools = { ...outside, level: 'tools', path: ['tools'] } as const;
-  yield* readContent(asArray(body['tools']), tools, toTextBlock);
-  yield* readContent(body['system'], { ...outside, level: 'system', path: ['system'] }, toTextBlock);
+  readContent(asArray(body['tools']), tools, toTextBlock, blocks);
+  readContent(body['system'], { ...outside, level: 'system', path: ['system'] }, toTextBlock, blocks);
   for (const [messageIndex, message] of asArray(body['messages']).entries()) {
     if (!isObject(message)) continue;
     const place = {
@@ -80,8 +84,9 @@ export function* readRawBlocks(
       message,
       messageIndex,
     } as const;
-    yield* readContent(message['content'], place, toTextBlock);
+    readContent(message['content'], place, toTextBlock, blocks);
   }
+  return blocks;
 }
 
 function asArray(value: unknown): readonly unknown[] {
