@@ -51,8 +51,9 @@ describe('places', () => {
   });
 
   it('that have no block are declined', () => {
-    const result = plan({ messages: [{ role: 'user', content: 'hello' }] });
-    expect(added(result)).toEqual(['tail messages.0.content 5m']);
+    const turns = ['user', 'assistant', 'user'].map((role) => ({ role, content: 'hello' }));
+    const result = plan({ messages: turns });
+    expect(added(result)).toEqual(['tail messages.2.content 5m']);
     expect(reasonFor(result, 'system-end')).toBe('there is no block that can carry a marker');
     expect(reasonFor(result, 'tools-end')).toBe('there is no block that can carry a marker');
     expect(added(plan({}))).toEqual([]);
@@ -78,12 +79,32 @@ describe('places', () => {
   });
 
   it('step back over blocks whose bytes hold a marker of null', () => {
-    const messages = [{ role: 'user', content: [text(), { ...text(), cache_control: null }] }];
-    expect(added(plan({ messages }, 600, (path) => path !== 'messages.0.content.1'))).toEqual([
-      'tail messages.0.content.0 5m',
+    const messages = [
+      { role: 'user', content: 'question' },
+      { role: 'assistant', content: [text(), { ...text(), cache_control: null }] },
+    ];
+    expect(added(plan({ messages }, 600, (path) => path !== 'messages.1.content.1'))).toEqual([
+      'tail messages.1.content.0 5m',
     ]);
     const result = plan({ messages }, 600, () => false);
     expect(reasonFor(result, 'tail')).toBe('there is no block that can carry a marker');
+  });
+});
+
+describe('a single message', () => {
+  const messages = [{ role: 'user', content: [text(), text()] }];
+
+  it('with nothing before it is not written: nothing says that it will be read', () => {
+    const result = plan({ messages });
+    expect(added(result)).toEqual([]);
+    expect(reasonFor(result, 'tail')).toMatch(/^a single message/);
+  });
+
+  it('is written where there are tools or a system prompt, and once the conversation goes on', () => {
+    expect(added(plan({ messages, tools }))).toContain('tail messages.0.content.1 5m');
+    expect(added(plan({ messages, system: 'rules' }))).toContain('tail messages.0.content.1 5m');
+    const goesOn = [...messages, { role: 'assistant', content: 'answer' }, { role: 'user', content: 'more' }];
+    expect(added(plan({ messages: goesOn }))).toEqual(['tail messages.2.content 5m']);
   });
 });
 

@@ -7,19 +7,20 @@ import {
   type Prompt,
   type Ttl,
 } from '../core/index.ts';
+import { PLACES, choosePlaces, type Obstacle, type PlaceFacts, type PlaceName } from './rule.ts';
 
 /** A breakpoint that we add, with the reason for people. */
 export interface Placement {
   readonly blockIndex: number;
   readonly path: BlockPath;
   readonly ttl: Ttl;
-  readonly place: 'tools-end' | 'system-end' | 'tail';
+  readonly place: PlaceName;
   readonly reason: string;
 }
 
 /** A place that was considered and left alone, with the reason. */
 export interface Declined {
-  readonly place: Placement['place'];
+  readonly place: PlaceName;
   readonly reason: string;
 }
 
@@ -41,11 +42,21 @@ export interface PlanInput {
   readonly canSplice: (block: Block) => boolean;
 }
 
-interface Candidate {
-  readonly place: Placement['place'];
-  readonly blockIndex: number;
-  readonly reason: string;
+interface Candidate extends PlaceFacts {
+  readonly place: PlaceName;
 }
+
+const LEVELS: Readonly<Record<PlaceName, Level>> = {
+  tail: 'messages',
+  'system-end': 'system',
+  'tools-end': 'tools',
+};
+
+const REASONS: Readonly<Record<PlaceName, string>> = {
+  tail: 'the next turn reads the conversation up to here',
+  'system-end': 'requests with the same tools and system read up to here',
+  'tools-end': 'requests with the same tools read up to here',
+};
 
 /**
  * Last block of a level on which a breakpoint can stand; -1 when there is none. One that the client has marked
@@ -60,55 +71,51 @@ function lastMarkable({ prompt, canSplice }: PlanInput, level: Level): number {
   );
 }
 
-function isMarkedBeyond(prompt: Prompt, level: Level): boolean {
-  return prompt.breakpoints.some((breakpoint) => prompt.blocks[breakpoint.blockIndex]?.level === level);
+/**
+ * One message and nothing else: most such requests are asked once, and a write that nobody reads costs a quarter more
+ * than none. Should the conversation go on, its second turn is marked.
+ */
+function isSingleMessage(prompt: Prompt): boolean {
+  const [first] = prompt.blocks;
+  return first?.level === 'messages' && prompt.blocks.every((block) => block.path[1] === first.path[1]);
 }
 
-/** Candidates, most valuable first: the tail carries a conversation, system and tools what conversations share. */
-function findCandidates(input: PlanInput): readonly Candidate[] {
-  const tail: Candidate = {
-    place: 'tail',
-    blockIndex: lastMarkable(input, 'messages'),
-    reason: 'the next turn reads the conversation up to here',
-  };
-  const system: Candidate = {
-    place: 'system-end',
-    blockIndex: lastMarkable(input, 'system'),
-    reason: 'requests with the same tools and system read up to here',
-  };
-  const tools: Candidate = {
-    place: 'tools-end',
-    blockIndex: lastMarkable(input, 'tools'),
-    reason: 'requests with the same tools read up to here',
-  };
-  return [tail, system, tools];
+/** What the client's own markers hold against a breakpoint of ours. */
+function clientObstacle(prompt: Prompt, place: PlaceName, end: number): Obstacle | null {
+  const own = prompt.breakpoints;
+  if (own.some((breakpoint) => breakpoint.blockIndex === end)) return 'marked';
+  const isInMessages = own.some(({ blockIndex }) => prompt.blocks[blockIndex]?.level === 'messages');
+  if (place !== 'tail') return null;
+  if (isInMessages) return 'client-conversation';
+  return isSingleMessage(prompt) ? 'single-message' : null;
 }
 
-/** Why a candidate gets no breakpoint; null when it may have one. */
-function declineReason(input: PlanInput, candidate: Candidate): string | null {
-  const { prompt, cumulativeHighTokens } = input;
-  if (candidate.blockIndex < 0) return 'there is no block that can carry a marker';
-  if (prompt.breakpoints.some((breakpoint) => breakpoint.blockIndex === candidate.blockIndex)) {
-    return 'the client has marked it';
-  }
-  if (candidate.place === 'tail' && isMarkedBeyond(prompt, 'messages')) {
-    return 'the client marks the conversation itself';
-  }
-  const tokens = cumulativeHighTokens[candidate.blockIndex] ?? 0;
+function toCandidate(input: PlanInput, place: PlaceName): Candidate {
+  const end = lastMarkable(input, LEVELS[place]);
+  const tokens = input.cumulativeHighTokens[end] ?? 0;
+  return { place, end, tokens, obstacle: clientObstacle(input.prompt, place, end) };
+}
+
+/** The sentence for people. */
+function explainObstacle(prompt: Prompt, candidate: Candidate, obstacle: Obstacle): string {
   const minimum = prompt.model.facts.minCacheableTokens;
-  return tokens < minimum ? `at most ${tokens} tokens, below the minimum of ${minimum}` : null;
-}
-
-/** The one TTL that keeps 1h before 5m (spec 4.6): 1h while a later breakpoint of the client's is 1h. */
-function lawfulTtl(prompt: Prompt, blockIndex: number): Ttl {
-  const later1h = prompt.breakpoints.some((own) => own.blockIndex > blockIndex && own.ttl === '1h');
-  return later1h ? '1h' : '5m';
+  const sentences: Readonly<Record<Obstacle, string>> = {
+    'no-block': 'there is no block that can carry a marker',
+    marked: 'the client has marked it',
+    'client-conversation': 'the client marks the conversation itself',
+    'single-message': 'a single message and nothing before it: nothing says yet that it will be read again',
+    'below-minimum': `at most ${candidate.tokens} tokens, below the minimum of ${minimum}`,
+    'no-slot': prompt.markerProblem
+      ? "the client's markers are refused by the API"
+      : 'all four breakpoints are taken',
+  };
+  return sentences[obstacle];
 }
 
 /**
- * The first placement rule: where the client left slots, mark the end of the conversation, of system and of
- * tools, wherever the prefix may reach the model's minimum. The client's markers stay as they are, and a
- * set of markers that the service would refuse is left alone.
+ * The first placement rule (`choosePlaces`) on a body: where the client left slots, mark the end of the conversation,
+ * of system and of tools, wherever the prefix may reach the model's minimum. The client's markers stay as they are,
+ * and a set of markers that the service would refuse is left alone.
  *
  * @example planPlacements({ prompt, cumulativeHighTokens: [900, 2600], canSplice: () => true }).added
  */
@@ -116,21 +123,25 @@ export function planPlacements(input: PlanInput): Plan {
   const { prompt } = input;
   const added: Placement[] = [];
   const declined: Declined[] = [];
-  let slots = prompt.markerProblem ? 0 : BREAKPOINTS_MAX - prompt.markerCount;
-  for (const candidate of findCandidates(input)) {
-    const { place, blockIndex, reason } = candidate;
-    const noSlot = prompt.markerProblem
-      ? "the client's markers are refused by the API"
-      : 'all four breakpoints are taken';
-    const obstacle = declineReason(input, candidate) ?? (slots <= 0 ? noSlot : null);
-    const block = prompt.blocks[blockIndex];
-    if (obstacle !== null || !block) {
-      declined.push({ place, reason: obstacle ?? 'there is no such block' });
-      continue;
-    }
-    slots -= 1;
-    added.push({ place, blockIndex, path: block.path, ttl: lawfulTtl(prompt, blockIndex), reason });
-  }
+  const limits = {
+    minCacheableTokens: prompt.model.facts.minCacheableTokens,
+    slots: prompt.markerProblem ? 0 : BREAKPOINTS_MAX - prompt.markerCount,
+    last1hEnd: prompt.breakpoints.findLast(({ ttl }) => ttl === '1h')?.blockIndex ?? -1,
+  };
+  choosePlaces(
+    PLACES.map((place) => toCandidate(input, place)),
+    limits,
+    {
+      choose: ({ place, end }, ttl) => {
+        const path = prompt.blocks[end]?.path ?? [];
+        added.push({ place, blockIndex: end, path, ttl, reason: REASONS[place] });
+      },
+      decline: (candidate, obstacle) => {
+        const reason = explainObstacle(prompt, candidate, obstacle);
+        declined.push({ place: candidate.place, reason });
+      },
+    },
+  );
   added.sort((a, b) => a.blockIndex - b.blockIndex);
   const own = added.map(({ blockIndex, ttl }): Breakpoint => ({ blockIndex, ttl, origin: 'explicit' }));
   const breakpoints = [...prompt.breakpoints, ...own].toSorted((a, b) => a.blockIndex - b.blockIndex);

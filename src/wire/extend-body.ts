@@ -105,6 +105,10 @@ function readRest(bytes: Buffer, end: number, readTail: (bytes: Buffer) => ReadB
   return isContinued && hasMore === tail.map.messages.ends.length > 0 ? { tail, from } : null;
 }
 
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
+}
+
 /**
  * Reads a body from where it stops being like a known one: a conversation's request is the one before and a little
  * more. Gives exactly what reading it from its start would, or null where it has to be.
@@ -120,8 +124,8 @@ export function extendBody(
   if (!head) return null;
   const { tail, from } = rest;
   const { messages: added, ...others } = tail.value;
-  const messages = known.value['messages'];
-  if (!Array.isArray(messages) || !Array.isArray(added)) return null;
+  const messages: unknown = known.value['messages'];
+  if (!isList(messages) || !isList(added)) return null;
   const map = joinMaps(shared, Object.keys(head).length, tail.map, from - OPENING.length);
   const value = { ...head, messages: [...messages.slice(0, shared.count), ...added], ...others };
   return { bytes, value, map, tailBytes: bytes.length - from };
