@@ -26,6 +26,8 @@ export const TASKS = {
   },
   'bench:money': async (root, args) =>
     (await runScript(root, join(root, 'bench', 'money', 'run.ts'), args)).code,
+  'bench:replay': async (root, args) =>
+    (await runScript(root, join(root, 'bench', 'replay', 'run.ts'), args)).code,
   lint: (root, args) => stream(root, 'oxlint', ['--type-aware', '--deny-warnings', ...args]),
   types: async (root) => {
     const { code, output } = await checkTypes(root);

@@ -37,6 +37,9 @@ export interface ConfigFile {
   readonly port?: number | undefined;
   readonly host?: string | undefined;
   readonly adminPort?: number | undefined;
+  readonly adminHost?: string | undefined;
+  readonly adminToken?: string | undefined;
+  readonly adminAllowHost?: string[] | undefined;
   readonly upstream?: string | undefined;
   readonly mode?: Mode | undefined;
   readonly placement?: 'respect' | 'override' | undefined;
@@ -73,6 +76,9 @@ const configFile: z.ZodType<ConfigFile> = z.strictObject({
   port: port.optional(),
   host: z.string().optional(),
   adminPort: port.optional(),
+  adminHost: z.string().min(1).optional(),
+  adminToken: z.string().min(1).optional(),
+  adminAllowHost: z.array(z.string().min(1)).optional(),
   upstream: z.string().optional(),
   mode: z.enum(MODES).optional(),
   placement: z.enum(['respect', 'override']).optional(),

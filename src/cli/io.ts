@@ -17,6 +17,23 @@ export function printLine(text = ''): void {
   process.stdout.write(`${text}\n`);
 }
 
+/**
+ * Whoever reads the output may stop early, as `head` does. Then the command goes on to its own end and exit code, a
+ * server stays up, and what is still written goes nowhere. Output that cannot be written for another reason is a
+ * failure, said once.
+ */
+export function outliveReaders(): void {
+  let hasFailed = false;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE' || hasFailed) return;
+    hasFailed = true;
+    process.exitCode = 1;
+    process.stderr.write(`cachewright: the output cannot be written (${error.code ?? error.message})\n`);
+  });
+  // Where messages for people cannot go, nothing is left to say so with.
+  process.stderr.on('error', () => undefined);
+}
+
 /** A file's bytes; `-` is stdin. */
 function readInput(file: string): Buffer {
   try {

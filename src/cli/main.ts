@@ -11,6 +11,8 @@ if (isTooOld) {
   );
   process.exitCode = 2;
 } else {
+  const { outliveReaders } = await import('./io.ts');
+  outliveReaders();
   const { runProgram } = await import('./program.ts');
   process.exitCode = await runProgram(process.argv);
 }

@@ -1,19 +1,17 @@
-import { readFileSync } from 'node:fs';
-
 import { Command, CommanderError } from 'commander';
 
 import { ListenError } from '../runtime/index.ts';
+import { addAuditCommand } from './commands/audit.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addEmulateCommand } from './commands/emulate.ts';
 import { addExplainCommand } from './commands/explain.ts';
+import { addFidelityCommand } from './commands/fidelity.ts';
 import { addPlanCommand } from './commands/plan.ts';
+import { addProbeCommand } from './commands/probe.ts';
+import { addReplayCommand } from './commands/replay.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { CommandError, UsageError } from './errors.ts';
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
+import { packageVersion } from './version.ts';
 
 function buildProgram(): Command {
   const program = new Command('cachewright')
@@ -23,9 +21,13 @@ function buildProgram(): Command {
     .exitOverride();
   addServeCommand(program);
   addEmulateCommand(program);
+  addAuditCommand(program);
   addDemoCommand(program);
   addPlanCommand(program);
+  addProbeCommand(program);
   addExplainCommand(program);
+  addFidelityCommand(program);
+  addReplayCommand(program);
   for (const command of program.commands)
     command.exitOverride().showHelpAfterError('(--help shows what is possible)');
   return program;

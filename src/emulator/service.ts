@@ -6,6 +6,7 @@ import {
   type CacheEntry,
   type CacheRules,
   type JsonObject,
+  type OpenQuestions,
 } from '../core/index.ts';
 import { createId, seededRandom, type Random } from '../runtime/index.ts';
 import type { WireMessage } from '../wire/index.ts';
@@ -29,6 +30,8 @@ export interface ServiceOptions {
   /** Divides every TTL, for tests in real time. */
   readonly ttlScale: number;
   readonly seed: number;
+  /** Positions of switches that no source settles; defaults for the rest (spec 15). */
+  readonly open?: Partial<OpenQuestions>;
   /** Whether thinking blocks are bound to model and conversation. */
   readonly binding: BindingMode;
   /** A time in ms since 1970 as RFC 3339. */
@@ -82,7 +85,11 @@ class ModelledService implements EmulatorService {
   readonly #random: Random;
 
   constructor(options: ServiceOptions, clock: EmulatorClock) {
-    const rules: CacheRules = { ...scaleTtls(defaultCacheRules, options.ttlScale), slackMs: options.slackMs };
+    const rules: CacheRules = {
+      ...scaleTtls(defaultCacheRules, options.ttlScale),
+      slackMs: options.slackMs,
+      open: { ...defaultCacheRules.open, ...options.open },
+    };
     this.#options = options;
     this.#clock = clock;
     this.#countBlock = TOKENIZERS[options.tokenizer];

@@ -25,7 +25,7 @@ function outcome(more: Partial<CacheOutcome> = {}): CacheOutcome {
 }
 
 function forecastOf(sent: CacheOutcome, client = sent, automatic = sent): Forecast {
-  return { sent, client, automatic, begin: () => undefined, cancel: () => undefined };
+  return { sent, client, automatic, isInFlight: false, begin: () => undefined, cancel: () => undefined };
 }
 
 function usageOf(more: Record<string, unknown>): BilledUsage {

@@ -109,7 +109,7 @@ const NOTHING_PLANNED = { clientPicoUsd: 0n, automaticPicoUsd: 0n };
 function missReason(forecast: Forecast, billed: TokenCounts, minimum: number): MissReason {
   if (totalInputTokens(billed) < minimum) return 'below_minimum';
   if (forecast.sent.readTokens > 0) return 'evicted_or_unknown';
-  return forecast.sent.nearMiss?.reason ?? 'never_written';
+  return forecast.sent.nearMiss?.reason ?? (forecast.isInFlight ? 'in_flight' : 'never_written');
 }
 
 /** Why nothing was read, and what reading the prompt would have spared; null when something was. */

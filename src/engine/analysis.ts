@@ -10,7 +10,7 @@ import {
   type PrefixChain,
   type Prompt,
 } from '../core/index.ts';
-import { planPlacements, type Plan } from '../planner/index.ts';
+import { placeBreakpoints, toPlannedRequest, type LearnedPlan, type Plan } from '../planner/index.ts';
 import { findSite, removeMarkers, scanBody, type BodyMap, type BodyReader } from '../wire/index.ts';
 import { estimatePrompt, type EstimateMemory, type PromptEstimate } from './estimates.ts';
 import type { EngineOptions } from './options.ts';
@@ -29,6 +29,8 @@ export interface Analysis {
   readonly prompt: Prompt;
   readonly chain: PrefixChain;
   readonly plan: Plan;
+  /** What the plan was made from, for telling the planner what became of it. */
+  readonly learned: LearnedPlan;
   /** Uncalibrated estimate of the whole prompt, for learning from the bill. */
   readonly estimatedTokens: number;
 }
@@ -71,6 +73,7 @@ function chainOf(
 export function analyse(
   request: IncomingMessageRequest,
   scope: string,
+  atMs: number,
   context: AnalysisContext,
 ): Analysis | Skipped {
   const { options } = context;
@@ -96,12 +99,17 @@ export function analyse(
     betas: betasOf(request.headers),
   };
   const chain = chainOf(prompt, partition, estimate, context);
-  const plan = planPlacements({
-    prompt,
-    cumulativeHighTokens: estimate.cumulativeHighTokens(),
-    // A member must not be there twice, `null` included.
-    canSplice: (block) => findSite(map, block.path)?.markers.length === 0,
-  });
+  const learned = options.planner.plan(
+    toPlannedRequest({
+      prompt,
+      chain,
+      cumulativeHighTokens: estimate.cumulativeHighTokens(),
+      // A member must not be there twice, `null` included.
+      canSplice: (block) => findSite(map, block.path)?.markers.length === 0,
+      atMs,
+    }),
+  );
+  const plan = placeBreakpoints(prompt, learned);
   const estimatedTokens = estimate.rawTokens();
-  return { body: read.value, bytes, map, clientPrompt, prompt, chain, plan, estimatedTokens };
+  return { body: read.value, bytes, map, clientPrompt, prompt, chain, plan, learned, estimatedTokens };
 }

@@ -17,6 +17,8 @@ export interface Forecast {
   readonly sent: CacheOutcome;
   readonly client: CacheOutcome;
   readonly automatic: CacheOutcome;
+  /** Another request was writing what this one could have read, so it did not ask for it to be written twice. */
+  readonly isInFlight: boolean;
   /** The response has begun: what was written can be read. */
   begin(atMs: number): void;
   /** The response never began: nothing was written. */
@@ -75,6 +77,7 @@ export function createCacheModel(rules: CacheRules): CacheModel {
       };
       return {
         ...outcomes,
+        isInFlight: analysis.learned.isInFlight,
         begin: (atMs) =>
           each((branch, { written }) => (branch.state = markReady(branch.state, written, atMs))),
         cancel: () => each((branch, { written }) => (branch.state = withdraw(branch.state, written))),

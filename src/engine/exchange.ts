@@ -1,5 +1,6 @@
 import { observe, stringMember, totalInputTokens } from '../core/index.ts';
 import type { PlanSummary } from '../ledger/index.ts';
+import { asSent, type PlanTicket } from '../planner/index.ts';
 import { NOTHING_READ, spliceMarkers, type BilledUsage, type UsageReading } from '../wire/index.ts';
 import { accountFor, type Account } from './account.ts';
 import { analyse, type Analysis } from './analysis.ts';
@@ -39,6 +40,8 @@ interface Prepared {
   readonly bytes: Buffer;
   readonly analysis: Analysis | null;
   readonly forecast: Forecast | null;
+  /** What the planner believes to be written. */
+  readonly ticket: PlanTicket | null;
   readonly skipReason: string | null;
   readonly isApplied: boolean;
 }
@@ -51,16 +54,17 @@ function prepare(
   mode: Mode,
   atMs: number,
 ): Prepared {
-  const untouched = { bytes: request.body, analysis: null, forecast: null, isApplied: false };
+  const untouched = { bytes: request.body, analysis: null, forecast: null, ticket: null, isApplied: false };
   if (mode === 'off') return { ...untouched, skipReason: 'mode_off' };
   try {
-    const found = analyse(request, scope, context);
+    const found = analyse(request, scope, atMs, context);
     if ('skipReason' in found) return { ...untouched, skipReason: found.skipReason };
     const isApplied = mode === 'optimize' && !isKnownRefusal(context, scope, found);
     const bytes = isApplied ? spliceMarkers(found.bytes, found.map, found.plan.added).bytes : request.body;
     const breakpoints = isApplied ? found.plan.breakpoints : found.clientPrompt.breakpoints;
     const forecast = context.cacheModel.forecast(found, breakpoints, atMs);
-    return { bytes, analysis: found, forecast, skipReason: null, isApplied };
+    const ticket = context.options.planner.sent(found.learned, asSent(breakpoints));
+    return { bytes, analysis: found, forecast, ticket, skipReason: null, isApplied };
   } catch {
     context.counters.failedAnalyses += 1;
     return { ...untouched, skipReason: 'analysis_failed' };
@@ -144,8 +148,7 @@ class OpenExchange implements Exchange {
     const hasOurs = isApplied && (analysis?.plan.added.length ?? 0) > 0;
     if (response.status === 400 && hasOurs) return 'hold';
     this.#beginResponse(response);
-    if (response.status < 400)
-      this.#tryOwn(() => this.#prepared.forecast?.begin(this.#context.options.clock.nowMs()));
+    if (response.status < 400) this.#tryOwn(() => this.#beginEntries());
     return 'pass';
   }
 
@@ -175,6 +178,19 @@ class OpenExchange implements Exchange {
     this.#finish(reason);
   }
 
+  #beginEntries(): void {
+    const nowMs = this.#context.options.clock.nowMs();
+    const { forecast, ticket } = this.#prepared;
+    forecast?.begin(nowMs);
+    if (ticket) this.#context.options.planner.begin(ticket, nowMs);
+  }
+
+  #cancelEntries(): void {
+    const { forecast, ticket } = this.#prepared;
+    forecast?.cancel();
+    if (ticket) this.#context.options.planner.cancel(ticket);
+  }
+
   #beginResponse(response: ResponseFacts): void {
     this.#firstByteMs = this.#context.options.clock.nowMs();
     this.#tap = createResponseTap(response.contentType, response.contentEncoding);
@@ -184,24 +200,17 @@ class OpenExchange implements Exchange {
     const { counters, refusedPlans, cacheModel, options } = this.#context;
     counters.refusedPlans += 1;
     refusedPlans.add(this.#scope, analysis.prompt.model.facts.id, analysis.plan, addedTypes(analysis));
-    const refused = this.#prepared.forecast;
-    const original: Prepared = {
-      ...this.#prepared,
-      bytes: this.#request.body,
-      forecast: null,
-      isApplied: false,
-    };
+    this.#tryOwn(() => this.#cancelEntries());
+    const bytes = this.#request.body;
+    const original: Prepared = { ...this.#prepared, bytes, forecast: null, ticket: null, isApplied: false };
     this.#prepared = original;
     this.#isResent = true;
     this.#response = null;
     this.#tryOwn(() => {
-      refused?.cancel();
-      const forecast = cacheModel.forecast(
-        analysis,
-        analysis.clientPrompt.breakpoints,
-        options.clock.nowMs(),
-      );
-      this.#prepared = { ...original, forecast };
+      const { breakpoints } = analysis.clientPrompt;
+      const forecast = cacheModel.forecast(analysis, breakpoints, options.clock.nowMs());
+      const ticket = options.planner.sent(analysis.learned, asSent(breakpoints));
+      this.#prepared = { ...original, forecast, ticket };
     });
   }
 
@@ -219,7 +228,7 @@ class OpenExchange implements Exchange {
     if (this.#isOver) return;
     this.#isOver = true;
     const hasFailed = !this.#response || this.#response.status >= 400;
-    if (hasFailed) this.#tryOwn(() => this.#prepared.forecast?.cancel());
+    if (hasFailed) this.#tryOwn(() => this.#cancelEntries());
     const settle = (reading: UsageReading): void =>
       this.#tryOwn(() => {
         this.#record(reading, error);

@@ -75,5 +75,6 @@ export function analyseRequest(body: Buffer, options: Partial<EngineOptions> = {
     reader: createBodyReader(),
     memory: createPromptMemory(),
   };
-  return analyse({ path: '/v1/messages', headers: {}, body }, '', context);
+  const request = { path: '/v1/messages', headers: {}, body };
+  return analyse(request, '', context.options.clock.nowMs(), context);
 }

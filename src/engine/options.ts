@@ -1,4 +1,5 @@
 import { defaultCacheRules, defaultCatalogue, type CacheRules, type Catalogue } from '../core/index.ts';
+import { LearnedPlanner } from '../planner/index.ts';
 import { createMemoryLedger, type Ledger } from '../ledger/index.ts';
 import {
   createId,
@@ -23,6 +24,8 @@ export interface EngineOptions {
   readonly catalogue: Catalogue;
   readonly rules: CacheRules;
   readonly ledger: Ledger;
+  /** Learns from the requests where breakpoints pay. @default one that knows nothing yet */
+  readonly planner: LearnedPlanner;
   readonly clock: Clock;
   readonly random: Random;
   /** Key of the pseudonyms that stand for credentials. @default random, so pseudonyms end with the process */
@@ -37,6 +40,7 @@ export function engineOptions(given: Partial<EngineOptions>): EngineOptions {
     catalogue: defaultCatalogue,
     rules: defaultCacheRules,
     ledger: createMemoryLedger(),
+    planner: new LearnedPlanner(),
     clock: systemClock,
     random: systemRandom,
     secret: secretBytes(32),

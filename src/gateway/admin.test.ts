@@ -336,6 +336,37 @@ describe('who may ask', () => {
   );
 });
 
+describe('what would change something', () => {
+  const own = ['x-cachewright-admin', '1', 'content-type', 'application/json'];
+  const ask = async (headers: readonly string[], method = 'POST'): Promise<number> =>
+    (await send(adminUrl, { method, path: '/api/v1/summary', headers, body: '{}' })).status;
+
+  it('needs our header and JSON, whatever the path', async () => {
+    expect(await ask(own)).toBe(404);
+    expect(await ask(own, 'DELETE')).toBe(404);
+    expect(await ask([...own.slice(0, 2), 'Content-Type', 'Application/JSON; charset=utf-8'])).toBe(404);
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'QUERY']) {
+      expect([method, await ask(own.slice(2), method)]).toEqual([method, 403]);
+      expect([method, await ask(own.slice(0, 2), method)]).toEqual([method, 415]);
+    }
+    expect(await ask(['x-cachewright-admin', 'true', ...own.slice(2)])).toBe(403);
+  });
+
+  it.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'text/plain; application/json',
+    'application/jsonp',
+  ])('as a form of another page could send it, %s, is refused', async (type) => {
+    expect(await ask([...own.slice(0, 2), 'content-type', type])).toBe(415);
+  });
+
+  it('is refused for another host or origin first', async () => {
+    expect(await ask([...own, 'Host', 'evil.example'])).toBe(403);
+    expect(await ask([...own, 'Origin', 'http://evil.example'])).toBe(403);
+  });
+});
+
 describe('the rest', () => {
   it('is healthy and ready, and says what went wrong with our own part', async () => {
     expect(await getJson(adminUrl, '/healthz')).toEqual({ status: 200, value: { ok: true } });
@@ -353,8 +384,7 @@ describe('the rest', () => {
 
   it.each([
     ['GET', '/api/v1/nothing'],
-    ['POST', '/api/v1/summary'],
-    ['DELETE', '/api/v1/requests'],
+    ['OPTIONS', '/api/v1/summary'],
     ['GET', '/../../etc/passwd'],
   ])('%s %s is a sentence and 404', async (method, path) => {
     const { status, body } = await send(adminUrl, { method, path });

@@ -3,14 +3,13 @@ import { Hono } from 'hono';
 import { toUsd } from '../core/index.ts';
 import type { Engine } from '../engine/index.ts';
 import type { RecordFilter, RequestRecord } from '../ledger/index.ts';
-import { parseTimestamp, refuseForeign } from '../runtime/index.ts';
+import { parseTimestamp } from '../runtime/index.ts';
+import { refuseAdmin, type AdminGuardOptions } from './admin-guard.ts';
 
 /** What the admin listener shows. */
-export interface AdminOptions {
+export interface AdminOptions extends AdminGuardOptions {
   readonly engine: Engine;
   readonly upstreamUrl: string;
-  /** Names besides loopback that `Host` may carry. */
-  readonly allowedHosts: readonly string[];
 }
 
 /** Records in one answer of `/api/v1/requests`: by default and at the most. */
@@ -55,11 +54,10 @@ export function createAdmin(options: AdminOptions): Hono {
   const { ledger } = engine.options;
   const app = new Hono();
   app.use(async (context, next) => {
-    const refusal = refuseForeign(
-      { host: context.req.header('host'), origin: context.req.header('origin') },
-      options.allowedHosts,
-    );
-    if (refusal) return context.json({ error: refusal }, 403);
+    const { method } = context.req;
+    const refusal = refuseAdmin({ method, header: (name) => context.req.header(name) }, options);
+    if (refusal?.status === 401) context.header('www-authenticate', 'Bearer');
+    if (refusal) return context.json({ error: refusal.sentence }, refusal.status);
     await next();
     context.header('cache-control', 'no-store');
     context.header('x-content-type-options', 'nosniff');

@@ -25,6 +25,12 @@ export type RequestLog = (entry: {
   readonly headers: IncomingMessage['headers'];
 }) => void;
 
+/** A target as proxies are asked (`http://host/path`, RFC 9112 3.2.2) in the form in which servers are asked. */
+function originForm(target: string): string {
+  const path = target.replace(/^https?:\/\/[^/?#]*/i, '');
+  return path === target || path.startsWith('/') ? path : `/${path}`;
+}
+
 function isMessageRequest(request: IncomingMessage): boolean {
   return request.method === 'POST' && /^\/v1\/messages(?:\?|$)/.test(request.url ?? '');
 }
@@ -133,6 +139,7 @@ async function handleMessage(
 /** The data plane's request handler. */
 export function createDataPlane(options: DataPlaneOptions): RequestListener {
   return (request, response) => {
+    request.url = originForm(request.url ?? '/');
     let id: string | null = null;
     response.once('close', () => {
       const { method = 'GET', url = '/', headers } = request;

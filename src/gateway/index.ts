@@ -4,7 +4,7 @@
 import { getRequestListener } from '@hono/node-server';
 
 import { createEngine, type Engine, type EngineOptions } from '../engine/index.ts';
-import { startServer, type ListenOptions, type RunningServer } from '../runtime/index.ts';
+import { isLoopbackHost, startServer, type ListenOptions, type RunningServer } from '../runtime/index.ts';
 import { createAdmin } from './admin.ts';
 import { createDataPlane, type RequestLog } from './data-plane.ts';
 import { createUpstream, type UpstreamOptions } from './upstream.ts';
@@ -19,6 +19,10 @@ export interface GatewayOptions {
   readonly listen: ListenOptions;
   /** @default 127.0.0.1:8789 */
   readonly adminListen: ListenOptions;
+  /** What the admin listener asks for as `authorization: Bearer`; it must be given off loopback. @default null */
+  readonly adminToken: string | null;
+  /** Names besides loopback by which the admin listener may be called. @default none */
+  readonly adminHosts: readonly string[];
   readonly engine: Partial<EngineOptions>;
   /** @default null */
   readonly proxy: UpstreamOptions['proxy'];
@@ -41,6 +45,8 @@ export interface RunningGateway {
 const defaultGatewayOptions = {
   listen: { host: '127.0.0.1', port: 8788 },
   adminListen: { host: '127.0.0.1', port: 8789 },
+  adminToken: null,
+  adminHosts: [],
   engine: {},
   proxy: null,
   responseTimeoutMs: 3_600_000,
@@ -54,12 +60,16 @@ const defaultGatewayOptions = {
  * @example
  * const gateway = await startGateway({ upstreamUrl: 'https://api.anthropic.com' });
  * new Anthropic({ baseURL: gateway.data.url });
- * @throws ListenError when one of the addresses cannot be had; TypeError when the upstream is no URL.
+ * @throws ListenError when one of the addresses cannot be had; TypeError when the upstream is no URL;
+ * RangeError when the admin listener would be open to others without a token.
  */
 export async function startGateway(
   options: Partial<GatewayOptions> & Pick<GatewayOptions, 'upstreamUrl'>,
 ): Promise<RunningGateway> {
   const settings: GatewayOptions = { ...defaultGatewayOptions, ...options };
+  if (!isLoopbackHost(settings.adminListen.host) && !settings.adminToken) {
+    throw new RangeError(`an admin listener on ${settings.adminListen.host} needs a token`);
+  }
   const engine = createEngine(settings.engine);
   const upstream = createUpstream({
     url: settings.upstreamUrl,
@@ -68,7 +78,9 @@ export async function startGateway(
   });
   const { bodyBytesMax, log } = settings;
   const data = await startServer(createDataPlane({ engine, upstream, bodyBytesMax, log }), settings.listen);
-  const app = createAdmin({ engine, upstreamUrl: upstream.url, allowedHosts: [] });
+  const { adminToken: token, adminHosts } = settings;
+  const allowedHosts = adminHosts.map((host) => host.toLowerCase());
+  const app = createAdmin({ engine, upstreamUrl: upstream.url, allowedHosts, token });
   // Kept plain: the adapter would otherwise replace the process's own Request and Response.
   const adminListener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const admin = await startServer(

@@ -37,6 +37,13 @@ function describeFailure(error: Error): string {
   return error.message === '' ? (code ?? error.name) : error.message;
 }
 
+/** A reason phrase as Node will write it: its bytes again, for undici reads them as UTF-8, and no control characters. */
+function reasonPhrase(statusText: string): string {
+  return Buffer.from(statusText)
+    .toString('latin1')
+    .replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, '');
+}
+
 /** An answer kept back until the engine has judged it. */
 interface HeldAnswer {
   readonly head: readonly [status: number, statusText: string, headers: string[]];
@@ -49,6 +56,7 @@ class Relay implements UpstreamSink {
   readonly #options: RelayOptions;
   #call: UpstreamCall | null = null;
   #held: HeldAnswer | null = null;
+  #hasBegunBody = false;
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -67,17 +75,27 @@ class Relay implements UpstreamSink {
   }
 
   head(status: number, statusText: string, rawHeaders: readonly (Buffer | string)[]): void {
+    const { exchange, response } = this.#options;
     const headers = returnedHeaders(rawHeaders);
     const contentType = headerValues(headers, 'content-type');
     const contentEncoding = headerValues(headers, 'content-encoding');
-    const verdict = this.#options.exchange?.responseStart({ status, contentType, contentEncoding }) ?? 'pass';
-    if (verdict === 'hold') this.#held = { head: [status, statusText, headers], chunks: [], size: 0 };
-    else this.#writeHead(status, statusText, headers);
+    const verdict = exchange?.responseStart({ status, contentType, contentEncoding }) ?? 'pass';
+    if (verdict === 'hold') {
+      this.#held = { head: [status, statusText, headers], chunks: [], size: 0 };
+      return;
+    }
+    this.#writeHead(status, statusText, headers);
+    // Node keeps a head back until the body's first byte, which may be minutes away. What has come with
+    // the head is handed over before this runs, and goes out in one piece with it.
+    queueMicrotask(() => {
+      if (!this.#hasBegunBody && !response.destroyed) response.flushHeaders();
+    });
   }
 
   chunk(bytes: Buffer): boolean {
     const held = this.#held;
     if (!held) {
+      this.#hasBegunBody = true;
       this.#options.exchange?.data(bytes);
       return this.#options.response.write(bytes);
     }
@@ -99,6 +117,7 @@ class Relay implements UpstreamSink {
       return;
     }
     if (held) this.#release(held);
+    this.#hasBegunBody = true;
     response.end();
     exchange?.complete();
   }
@@ -123,7 +142,9 @@ class Relay implements UpstreamSink {
   #writeHead(status: number, statusText: string, headers: string[]): void {
     const { exchange, response } = this.#options;
     if (exchange) headers.push('x-cachewright-id', exchange.id);
-    response.writeHead(status, statusText, headers);
+    // A date that the upstream did not give is not ours to give.
+    response.sendDate = false;
+    response.writeHead(status, reasonPhrase(statusText), headers);
   }
 }
 

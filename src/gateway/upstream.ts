@@ -98,7 +98,12 @@ export function createUpstream(options: UpstreamOptions): Upstream {
           // Interim answers (RFC 9110 15.2) are for this hop; the final one is still to come.
           if (status < 200) return;
           const { rawHeaders } = started;
-          sink.head(status, statusText ?? '', Array.isArray(rawHeaders) ? rawHeaders : []);
+          try {
+            sink.head(status, statusText ?? '', Array.isArray(rawHeaders) ? rawHeaders : []);
+          } catch (error) {
+            // undici would go on as if nothing had happened, and the client would wait for ever.
+            started.abort(error instanceof Error ? error : new Error('the head could not be passed on'));
+          }
         },
         onResponseData(running, chunk) {
           if (!sink.chunk(chunk)) running.pause();

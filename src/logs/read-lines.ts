@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, type ReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
@@ -19,6 +19,8 @@ export interface Line {
 export interface LineLimits {
   /** @default 64 MiB: more than the largest request that the API takes. */
   readonly lineBytesMax?: number;
+  /** Told how many bytes of the file, as it is on disk, have been read so far: for a progress bar. */
+  readonly onBytesRead?: (bytesRead: number) => void;
 }
 
 /** A file that holds no text, or whose compression is broken: the message is for people. */
@@ -38,9 +40,8 @@ interface Nature {
   readonly encoding: Encoding;
 }
 
-/** Bytes of the file as they are, decompressed. A broken archive ends with an error. */
-function openBytes(path: string, compression: Nature['compression']): Readable {
-  const raw = createReadStream(path, { highWaterMark: READ_BYTES });
+/** The file's bytes, decompressed. A broken archive ends with an error. */
+function decompressed(raw: ReadStream, compression: Nature['compression']): Readable {
   if (compression === null) return raw;
   const decompress = compression === 'gzip' ? createGunzip() : createZstdDecompress();
   raw.once('error', (error) => decompress.destroy(error));
@@ -126,12 +127,14 @@ async function* decoded(source: Readable, encoding: Encoding): AsyncIterableIter
  */
 export async function* readLines(path: string, limits: LineLimits = {}): AsyncIterableIterator<Line> {
   const nature = await sniff(path);
-  const source = openBytes(path, nature.compression);
+  const raw = createReadStream(path, { highWaterMark: READ_BYTES });
+  const source = decompressed(raw, nature.compression);
   const line = new LineBytes(limits.lineBytesMax ?? LINE_BYTES_MAX);
   let number = 1;
   let isFirst = true;
   try {
     for await (const chunk of decoded(source, nature.encoding)) {
+      limits.onBytesRead?.(raw.bytesRead);
       let from = isFirst && chunk.subarray(0, 3).toString('hex') === 'efbbbf' ? 3 : 0;
       isFirst = false;
       for (let end = chunk.indexOf(LINE_FEED, from); end >= 0; end = chunk.indexOf(LINE_FEED, from)) {

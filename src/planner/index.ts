@@ -1,11 +1,35 @@
 /** Where breakpoints go, which TTL they get, and why. Pure. */
-export { planPlacements, type Declined, type Placement, type Plan, type PlanInput } from './place.ts';
+export type {
+  BreakpointReason,
+  LayerBreakpoint,
+  LayerFate,
+  LayerPlan,
+  PlannedLayer,
+} from './layers/explain-plan.ts';
+export type { LayerFinding, LayerFindingCode, TextPlace } from './layers/finding.ts';
 export {
-  PLACES,
-  choosePlaces,
-  type Obstacle,
-  type PlaceFacts,
+  CHANGE_INTERVAL_MS,
+  type ChangeFrequency,
+  type ChangeWord,
+  type DocumentsLayer,
+  type Layer,
+  type MessagesLayer,
+  type RequestParts,
+  type SystemLayer,
+  type ToolsLayer,
+} from './layers/layer.ts';
+export { layers, type LayeredPrompt, type Layers, type LayersOptions } from './layers/layers.ts';
+export {
+  LearnedPlanner,
+  type LearnedLimits,
+  type LayerEnd,
+  type LearnedPlan,
   type PlaceName,
-  type RuleLimits,
-  type RuleSink,
-} from './rule.ts';
+  type PlannedBreakpoint,
+  type PlannedRequest,
+  type PlanPrices,
+  type PlanTicket,
+  type SentBreakpoint,
+} from './learned/index.ts';
+export { asSent, placeBreakpoints, type Declined, type Placement, type Plan } from './place.ts';
+export { keyOfPrefix, toPlannedRequest, type PromptRequest } from './prompt-request.ts';

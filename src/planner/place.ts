@@ -1,13 +1,5 @@
-import {
-  BREAKPOINTS_MAX,
-  type Block,
-  type BlockPath,
-  type Breakpoint,
-  type Level,
-  type Prompt,
-  type Ttl,
-} from '../core/index.ts';
-import { PLACES, choosePlaces, type Obstacle, type PlaceFacts, type PlaceName } from './rule.ts';
+import { BREAKPOINTS_MAX, type BlockPath, type Breakpoint, type Prompt, type Ttl } from '../core/index.ts';
+import type { LearnedPlan, PlaceName, PlannedBreakpoint, SentBreakpoint } from './learned/index.ts';
 
 /** A breakpoint that we add, with the reason for people. */
 export interface Placement {
@@ -33,117 +25,124 @@ export interface Plan {
   readonly breakpoints: readonly Breakpoint[];
 }
 
-/** What a plan is made from. */
-export interface PlanInput {
-  readonly prompt: Prompt;
-  /** The most that the prefix up to each block may count in tokens: the upper end of the estimate. */
-  readonly cumulativeHighTokens: readonly number[];
-  /** May a marker be written into this block's bytes? */
-  readonly canSplice: (block: Block) => boolean;
-}
-
-interface Candidate extends PlaceFacts {
-  readonly place: PlaceName;
-}
-
-const LEVELS: Readonly<Record<PlaceName, Level>> = {
-  tail: 'messages',
-  'system-end': 'system',
-  'tools-end': 'tools',
-};
-
-const REASONS: Readonly<Record<PlaceName, string>> = {
-  tail: 'the next turn reads the conversation up to here',
-  'system-end': 'requests with the same tools and system read up to here',
+const USES: Readonly<Record<PlaceName, string>> = {
   'tools-end': 'requests with the same tools read up to here',
+  'system-end': 'requests with the same tools and system read up to here',
+  'documents-end': 'requests with the same documents read up to here',
+  shared: 'other requests went the same way up to here',
+  tail: 'the next turn reads the conversation up to here',
+  read: 'an entry that ends here is read; nothing is written',
 };
 
-/**
- * Last block of a level on which a breakpoint can stand; -1 when there is none. One that the client has marked
- * is such a block: passing over it would put a second breakpoint right before the client's own.
- */
-function lastMarkable({ prompt, canSplice }: PlanInput, level: Level): number {
-  const marked = new Set(prompt.breakpoints.map((breakpoint) => breakpoint.blockIndex));
-  return prompt.blocks.findLastIndex(
-    (block, index) =>
-      block.level === level &&
-      (marked.has(index) || (block.canCarryMarker && block.isDocumentedCarrier && canSplice(block))),
-  );
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
 }
 
-/**
- * One message and nothing else: most such requests are asked once, and a write that nobody reads costs a quarter more
- * than none. Should the conversation go on, its second turn is marked.
- */
-function isSingleMessage(prompt: Prompt): boolean {
-  const [first] = prompt.blocks;
-  return first?.level === 'messages' && prompt.blocks.every((block) => block.path[1] === first.path[1]);
+function reasonFor({ place, within5m, within1h }: PlannedBreakpoint): string {
+  if (place === 'read') return USES.read;
+  return `${USES[place]}: expected again within 5 minutes in ${percent(within5m)} of cases, within the hour in ${percent(within1h)}`;
 }
 
-/** What the client's own markers hold against a breakpoint of ours. */
-function clientObstacle(prompt: Prompt, place: PlaceName, end: number): Obstacle | null {
+/** The client's own breakpoints, which stay as they are. */
+interface Client {
+  readonly indices: ReadonlySet<number>;
+  /** The last of them in the conversation; -1 without one. */
+  readonly lastInMessages: number;
+  readonly last1h: number;
+  readonly first5m: number;
+  /** How many may be added. */
+  readonly slots: number;
+}
+
+function readClient(prompt: Prompt): Client {
   const own = prompt.breakpoints;
-  if (own.some((breakpoint) => breakpoint.blockIndex === end)) return 'marked';
-  const isInMessages = own.some(({ blockIndex }) => prompt.blocks[blockIndex]?.level === 'messages');
-  if (place !== 'tail') return null;
-  if (isInMessages) return 'client-conversation';
-  return isSingleMessage(prompt) ? 'single-message' : null;
-}
-
-function toCandidate(input: PlanInput, place: PlaceName): Candidate {
-  const end = lastMarkable(input, LEVELS[place]);
-  const tokens = input.cumulativeHighTokens[end] ?? 0;
-  return { place, end, tokens, obstacle: clientObstacle(input.prompt, place, end) };
-}
-
-/** The sentence for people. */
-function explainObstacle(prompt: Prompt, candidate: Candidate, obstacle: Obstacle): string {
-  const minimum = prompt.model.facts.minCacheableTokens;
-  const sentences: Readonly<Record<Obstacle, string>> = {
-    'no-block': 'there is no block that can carry a marker',
-    marked: 'the client has marked it',
-    'client-conversation': 'the client marks the conversation itself',
-    'single-message': 'a single message and nothing before it: nothing says yet that it will be read again',
-    'below-minimum': `at most ${candidate.tokens} tokens, below the minimum of ${minimum}`,
-    'no-slot': prompt.markerProblem
-      ? "the client's markers are refused by the API"
-      : 'all four breakpoints are taken',
+  const inMessages = own.findLast(({ blockIndex }) => prompt.blocks[blockIndex]?.level === 'messages');
+  return {
+    indices: new Set(own.map(({ blockIndex }) => blockIndex)),
+    lastInMessages: inMessages?.blockIndex ?? -1,
+    last1h: own.findLast(({ ttl }) => ttl === '1h')?.blockIndex ?? -1,
+    first5m: own.find(({ ttl }) => ttl === '5m')?.blockIndex ?? Infinity,
+    slots: prompt.markerProblem ? 0 : BREAKPOINTS_MAX - prompt.markerCount,
   };
-  return sentences[obstacle];
+}
+
+/** Why a place gets no breakpoint beside the client's; null when it may have one. */
+function clientObstacle(index: number, prompt: Prompt, client: Client, taken: number): string | null {
+  if (client.indices.has(index)) return 'the client has marked it';
+  // Where the client says what of the conversation is written, we do not write more.
+  if (client.lastInMessages >= 0 && index > client.lastInMessages)
+    return 'the client marks the conversation itself';
+  if (taken < client.slots) return null;
+  return prompt.markerProblem
+    ? "the client's markers are refused by the API"
+    : 'all four breakpoints are taken';
+}
+
+/** The TTL wanted, within what keeps 1h before 5m beside the client's breakpoints (spec 4.6). */
+function lawfulTtl({ index, isHour }: PlannedBreakpoint, client: Client): Ttl {
+  if (index < client.last1h) return '1h';
+  return isHour && index < client.first5m ? '1h' : '5m';
+}
+
+/** Why a boundary that was weighed is not written. */
+function declineReason(learned: LearnedPlan, index: number, within5m: number): string {
+  const { cumulativeHighTokens, prices } = learned.request;
+  const tokens = cumulativeHighTokens[index] ?? 0;
+  if (index <= learned.hitIndex) return 'it is read';
+  if (learned.isInFlight) return 'another request is writing it right now';
+  if (tokens < prices.minCacheableTokens)
+    return `at most ${tokens} tokens, below the minimum of ${prices.minCacheableTokens}`;
+  const breakEven = (prices.write5m - 1) / (prices.write5m - prices.read);
+  return `expected again within 5 minutes in ${percent(within5m)} of cases; writing pays from ${percent(breakEven)} on`;
+}
+
+const WEIGHED_PLACES = ['tail', 'system-end', 'tools-end'] as const;
+
+/** Places that are weighed in every request and got no breakpoint. */
+function declineRest(learned: LearnedPlan, seen: ReadonlySet<PlaceName>): Declined[] {
+  return WEIGHED_PLACES.flatMap((place) => {
+    if (seen.has(place)) return [];
+    const boundary = learned.boundaries.find((each) => each.place === place);
+    const reason = boundary
+      ? declineReason(learned, boundary.index, boundary.chance.within5m)
+      : 'there is no block that can carry a marker';
+    return [{ place, reason }];
+  });
 }
 
 /**
- * The first placement rule (`choosePlaces`) on a body: where the client left slots, mark the end of the conversation,
- * of system and of tools, wherever the prefix may reach the model's minimum. The client's markers stay as they are,
- * and a set of markers that the service would refuse is left alone.
+ * Puts what the learned planner wants beside the client's own breakpoints: those stay as they are, never more than
+ * four in all, never 1h after 5m, and a set of markers that the service would refuse is left alone.
  *
- * @example planPlacements({ prompt, cumulativeHighTokens: [900, 2600], canSplice: () => true }).added
+ * @example placeBreakpoints(prompt, planner.plan(toPlannedRequest({ prompt, chain, ... }))).added
  */
-export function planPlacements(input: PlanInput): Plan {
-  const { prompt } = input;
+export function placeBreakpoints(prompt: Prompt, learned: LearnedPlan): Plan {
+  const client = readClient(prompt);
   const added: Placement[] = [];
   const declined: Declined[] = [];
-  const limits = {
-    minCacheableTokens: prompt.model.facts.minCacheableTokens,
-    slots: prompt.markerProblem ? 0 : BREAKPOINTS_MAX - prompt.markerCount,
-    last1hEnd: prompt.breakpoints.findLast(({ ttl }) => ttl === '1h')?.blockIndex ?? -1,
-  };
-  choosePlaces(
-    PLACES.map((place) => toCandidate(input, place)),
-    limits,
-    {
-      choose: ({ place, end }, ttl) => {
-        const path = prompt.blocks[end]?.path ?? [];
-        added.push({ place, blockIndex: end, path, ttl, reason: REASONS[place] });
-      },
-      decline: (candidate, obstacle) => {
-        const reason = explainObstacle(prompt, candidate, obstacle);
-        declined.push({ place: candidate.place, reason });
-      },
-    },
-  );
+  for (const wanted of learned.breakpoints) {
+    const { index, place } = wanted;
+    const reason = clientObstacle(index, prompt, client, added.length);
+    const path = prompt.blocks[index]?.path ?? [];
+    if (reason !== null) declined.push({ place, reason });
+    else
+      added.push({
+        place,
+        blockIndex: index,
+        path,
+        ttl: lawfulTtl(wanted, client),
+        reason: reasonFor(wanted),
+      });
+  }
+  const seen = new Set([...added, ...declined].map(({ place }) => place));
+  declined.push(...declineRest(learned, seen));
   added.sort((a, b) => a.blockIndex - b.blockIndex);
   const own = added.map(({ blockIndex, ttl }): Breakpoint => ({ blockIndex, ttl, origin: 'explicit' }));
   const breakpoints = [...prompt.breakpoints, ...own].toSorted((a, b) => a.blockIndex - b.blockIndex);
   return { added, declined, breakpoints };
+}
+
+/** Breakpoints in the form in which the learned planner is told of them. */
+export function asSent(breakpoints: readonly Breakpoint[]): readonly SentBreakpoint[] {
+  return breakpoints.map(({ blockIndex, ttl }) => ({ index: blockIndex, isHour: ttl === '1h' }));
 }

@@ -1,5 +1,4 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
-import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
 /** Where a server listens; port 0 takes any free one. */
@@ -57,6 +56,8 @@ async function drain(server: Server, unused: ReadonlySet<Socket>, drainMs: numbe
  * @throws ListenError when the address cannot be had.
  */
 export async function startServer(handler: RequestListener, options: ListenOptions): Promise<RunningServer> {
+  // Loaded here, so that whoever only wants the clock loads no server.
+  const { createServer } = await import('node:http');
   // Requests may take as long as a model thinks: only the time for sending headers is bounded.
   const server = createServer(
     { requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 65_000 },

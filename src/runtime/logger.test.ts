@@ -9,7 +9,7 @@ function logInProcess(
 ): { readonly out: string; readonly lines: readonly Record<string, unknown>[] } {
   const script = `
     const { createLogger } = await import(${JSON.stringify(new URL('./logger.ts', import.meta.url).href)});
-    const logger = createLogger(${JSON.stringify(level)});
+    const logger = await createLogger(${JSON.stringify(level)});
     ${statements}
     process.exit(0);`;
   const flags = ['--disable-warning=ExperimentalWarning', '--input-type=module', '--eval', script];

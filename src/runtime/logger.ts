@@ -1,4 +1,4 @@
-import { destination, pino, type Logger } from 'pino';
+import type { Logger } from 'pino';
 
 export type { Logger } from 'pino';
 
@@ -18,7 +18,9 @@ const SECRET_HEADERS = ['x-api-key', 'authorization', 'proxy-authorization', 'co
  * A logger of JSON lines on stderr, so that stdout stays for results. Writes at once: a process that exits
  * loses no line.
  */
-export function createLogger(level: LogLevel): Logger {
+export async function createLogger(level: LogLevel): Promise<Logger> {
+  // Loaded here, so that whoever only wants the clock loads no logger.
+  const { destination, pino } = await import('pino');
   const paths = SECRET_HEADERS.flatMap((name) => [`headers["${name}"]`, `*.headers["${name}"]`]);
   return pino({ level, redact: { paths, censor: '[redacted]' } }, destination({ dest: 2, sync: true }));
 }

@@ -20,7 +20,7 @@ export interface CliResult {
 /** Environment without anything that would configure the command. */
 function cleanEnvironment(extra: Readonly<Record<string, string>>): Record<string, string | undefined> {
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(CACHEWRIGHT_|HTTPS?_PROXY|NO_PROXY)/i.test(name),
+    ([name]) => !/^(CACHEWRIGHT_|HTTPS?_PROXY|NO_PROXY|NODE_EXTRA_CA_CERTS)/i.test(name),
   );
   return { ...Object.fromEntries(kept), XDG_STATE_HOME: STATE_HOME, ...extra };
 }
@@ -49,9 +49,21 @@ export async function runCli(
   return { code, stdout, stderr };
 }
 
+/** How a process ended: by itself with a code, or by a signal. */
+export interface CliEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stderr: string;
+}
+
 /** A server command that is running: where its listeners are, by name. */
 export interface RunningCli {
   readonly urls: Readonly<Record<string, string>>;
+  readonly pid: number;
+  /** Resolves when the process has ended. */
+  readonly ended: Promise<CliEnd>;
+  /** Sends a signal and waits for nothing. */
+  signal(signal: NodeJS.Signals): void;
   /** Sends a signal and gives the exit code. */
   stop(signal: NodeJS.Signals): Promise<number | null>;
 }
@@ -63,19 +75,23 @@ export async function startCli(
   env: Readonly<Record<string, string>> = {},
 ): Promise<RunningCli> {
   const child = start([...args, '--json'], env);
-  const exit = once(child, 'close');
+  const exit = once(child, 'close') as Promise<[CliEnd['code'], CliEnd['signal']]>;
+  const stderr = collect(child.stderr);
   const urls: Record<string, string> = {};
   for await (const line of createInterface({ input: child.stdout ?? process.stdin })) {
     const event = JSON.parse(line) as { event: string; name: string; url: string };
     if (event.event === 'listening') urls[event.name] = event.url;
     if (names.every((name) => name in urls)) break;
   }
+  const ended = exit.then(async ([code, signal]) => ({ code, signal, stderr: await stderr }));
   return {
     urls,
+    pid: child.pid ?? 0,
+    ended,
+    signal: (signal) => void child.kill(signal),
     async stop(signal) {
       child.kill(signal);
-      const [code] = (await exit) as [number | null];
-      return code;
+      return (await ended).code;
     },
   };
 }

@@ -71,6 +71,30 @@ describe('serve', () => {
     expect(await serve.stop('SIGINT')).toBe(0);
   });
 
+  it('with a token for the admin listener asks for it, and logs it nowhere', async () => {
+    const args = [
+      'serve',
+      '--upstream',
+      'emulator',
+      '--port',
+      '0',
+      '--admin-port',
+      '0',
+      '--admin-host',
+      '0.0.0.0',
+    ];
+    const env = { CACHEWRIGHT_ADMIN_TOKEN: 'hunter2', CACHEWRIGHT_LOG_LEVEL: 'debug' };
+    const serve = await startCli(args, ['gateway', 'admin'], env);
+    const url = (serve.urls['admin'] ?? '').replace('0.0.0.0', '127.0.0.1');
+    expect((await fetch(`${url}/readyz`)).status).toBe(401);
+    const headers = { authorization: 'Bearer hunter2' };
+    expect((await fetch(`${url}/readyz`, { headers })).status).toBe(200);
+    await ask(serve.urls['gateway'] ?? '');
+    serve.signal('SIGTERM');
+    const { code, stderr } = await serve.ended;
+    expect([code, stderr.includes('hunter2')]).toEqual([0, false]);
+  });
+
   it('answers 502 in the form of the API when the upstream is not there', async () => {
     const args = ['serve', '--upstream', 'http://127.0.0.1:1', '--port', '0', '--admin-port', '0'];
     const serve = await startCli(args, ['gateway', 'admin']);
@@ -115,6 +139,7 @@ describe('serve', () => {
       ['serve', '--config', writeConfig({ models: [{ id: 'x', prices: [{}] }] })],
       /models\.0\.prices\.0/,
     ],
+    ['an admin listener open to all', ['serve', '--admin-host', '0.0.0.0'], /give it an --admin-token/],
     ['a command that does not exist', ['sevre'], /unknown command 'sevre'/],
   ])('%s is wrong usage: a sentence and exit code 2', async (_name, args, sentence) => {
     const result = await runCli(args);

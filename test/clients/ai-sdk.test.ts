@@ -7,6 +7,7 @@ import type { TokenCounts } from '../../src/core/index.ts';
 import { countersOf, inputBill, recordedInputBill, recordsTagged, shareOf } from './bills.ts';
 import { isGrowing, sentBodies, toolResultsOf } from './sent-bodies.ts';
 import {
+  CACHING_ROUTES,
   recordingFetch,
   ROUTES,
   startServers,
@@ -33,7 +34,7 @@ afterAll(async () => {
 beforeEach(() => servers.reset());
 
 function connect(route: Route, tags = ''): ReturnType<typeof createAnthropic> {
-  const recording = recordingFetch();
+  const recording = recordingFetch(servers.fetchOf(route));
   recorded = recording.recorded;
   return createAnthropic({
     baseURL: `${servers.urlOf(route)}/v1`,
@@ -311,12 +312,11 @@ async function chat(route: Route, tags: string): Promise<readonly TokenCounts[]>
 }
 
 describe('a chat of the AI SDK without markers', () => {
-  test('costs far less through the gateway', async () => {
+  test.each(CACHING_ROUTES)('costs far less through the %s', async (route) => {
     const plain = inputBill(MODEL, await chat('emulator', ''));
     await servers.reset();
-    const usages = await chat('gateway', 'ai-sdk-chat');
-    const { ledger } = servers.gateway.engine.options;
-    const records = await recordsTagged(ledger, 'ai-sdk-chat', TURNS);
+    const usages = await chat(route, 'ai-sdk-chat');
+    const records = await recordsTagged(servers.ledgerOf(route), 'ai-sdk-chat', TURNS);
     const through = inputBill(MODEL, usages);
     expect(recordedInputBill(records)).toBe(through);
     expect(usages.slice(1).every(({ readTokens }) => readTokens >= 2_000)).toBe(true);

@@ -16,6 +16,7 @@ import type { TokenCounts } from '../../src/core/index.ts';
 import { countersOf, inputBill, recordedInputBill, recordsTagged, shareOf } from './bills.ts';
 import { isGrowing, sentBodies, toolResultsOf } from './sent-bodies.ts';
 import {
+  CACHING_ROUTES,
   recordingFetch,
   ROUTES,
   startServers,
@@ -39,7 +40,7 @@ afterEach(() => {
 });
 
 function connect(route: Route, { maxRetries = 0, tags = '' } = {}): ChatAnthropic {
-  const recording = recordingFetch();
+  const recording = recordingFetch(servers.fetchOf(route));
   recorded = recording.recorded;
   return new ChatAnthropic({
     model: MODEL,
@@ -251,12 +252,11 @@ async function chat(route: Route, tags: string): Promise<readonly TokenCounts[]>
 }
 
 describe('a chat of LangChain without markers', () => {
-  test('costs far less through the gateway', async () => {
+  test.each(CACHING_ROUTES)('costs far less through the %s', async (route) => {
     const plain = inputBill(MODEL, await chat('emulator', ''));
     await servers.reset();
-    const usages = await chat('gateway', 'langchain-chat');
-    const { ledger } = servers.gateway.engine.options;
-    const records = await recordsTagged(ledger, 'langchain-chat', TURNS);
+    const usages = await chat(route, 'langchain-chat');
+    const records = await recordsTagged(servers.ledgerOf(route), 'langchain-chat', TURNS);
     const through = inputBill(MODEL, usages);
     expect(recordedInputBill(records)).toBe(through);
     expect(usages.slice(1).every(({ readTokens }) => readTokens >= 2_000)).toBe(true);

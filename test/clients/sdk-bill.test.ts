@@ -100,6 +100,14 @@ describe('ten turns of a client that sets no marker', () => {
     expect(share).toBeLessThanOrEqual(SHARE_MAX);
   });
 
+  test.each(STREAMED)('cost little through the library, streamed or not: %s', async (model) => {
+    const plain = await billOf('emulator', model);
+    for (const isStream of [false, true]) {
+      await servers.reset();
+      expect(shareOf(await billOf('library', model, isStream), plain)).toBeLessThanOrEqual(SHARE_MAX);
+    }
+  });
+
   test.each(STREAMED)('cost as little when they are streamed: %s', async (model) => {
     const streamed = await billOf('gateway', model, true);
     await servers.reset();

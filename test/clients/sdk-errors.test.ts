@@ -9,7 +9,7 @@ import {
 import type { MessageCreateParamsNonStreaming, TextBlockParam } from '@anthropic-ai/sdk/resources';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { recordingFetch, ROUTES, startServers, words, type Servers } from './servers.ts';
+import { recordingMiddleware, ROUTES, startServers, words, type Servers } from './servers.ts';
 
 let servers: Servers;
 
@@ -203,8 +203,8 @@ describe.each(ROUTES)('errors of the SDK against the %s', (route) => {
 
   test('429 with retry-after is retried by the SDK after just that time', async () => {
     const timers = vi.spyOn(globalThis, 'setTimeout');
-    const { fetch, recorded } = recordingFetch();
-    const patient = servers.client(route, { fetch, maxRetries: 2 });
+    const { middleware, recorded } = recordingMiddleware();
+    const patient = servers.client(route, { middleware: [middleware], maxRetries: 2 });
     await servers.script(
       { status: 429, retryAfterS: 0.017 },
       { status: 429, retryAfterS: 0.019 },

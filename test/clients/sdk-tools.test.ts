@@ -3,7 +3,7 @@ import { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema';
 import type { BetaMessage, BetaMessageParam } from '@anthropic-ai/sdk/resources/beta';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { recordingFetch, ROUTES, startServers, words, type Recorded, type Servers } from './servers.ts';
+import { recordingMiddleware, ROUTES, startServers, words, type Recorded, type Servers } from './servers.ts';
 
 const MODEL = 'claude-opus-5-5';
 let servers: Servers;
@@ -61,9 +61,9 @@ describe.each(ROUTES)('the tool runner against the %s', (route) => {
   let client: Anthropic;
   let recorded: Recorded[];
   beforeEach(() => {
-    const recording = recordingFetch();
+    const recording = recordingMiddleware();
     recorded = recording.recorded;
-    client = servers.client(route, { fetch: recording.fetch });
+    client = servers.client(route, { middleware: [recording.middleware] });
   });
 
   const params = {

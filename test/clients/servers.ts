@@ -1,12 +1,20 @@
-import Anthropic, { type ClientOptions } from '@anthropic-ai/sdk';
+import Anthropic, { type ClientOptions, type Middleware } from '@anthropic-ai/sdk';
 
+import { cachewright, cachewrightFetch } from '../../src/client/index.ts';
 import { startEmulator, type EmulatorOptions, type RunningServer } from '../../src/emulator/index.ts';
 import { startGateway, type RunningGateway } from '../../src/gateway/index.ts';
+import type { Ledger } from '../../src/ledger/index.ts';
 
-/** Where a client sends its requests: to the emulator itself, or to a gateway in front of it. */
-export type Route = 'emulator' | 'gateway';
+/**
+ * Where a client sends its requests: to the emulator itself, to a gateway in front of it, or to the emulator through the
+ * library within the client's own process.
+ */
+export type Route = 'emulator' | 'gateway' | 'library';
 
-export const ROUTES: readonly Route[] = ['emulator', 'gateway'];
+/** The routes on which something of ours may put markers in. */
+export const CACHING_ROUTES: readonly Exclude<Route, 'emulator'>[] = ['gateway', 'library'];
+
+export const ROUTES: readonly Route[] = ['emulator', ...CACHING_ROUTES];
 
 /** An entry of the cache as the emulator shows it. */
 export interface ShownEntry {
@@ -38,7 +46,13 @@ export interface Servers {
   readonly gatewayUrl: string;
   readonly gateway: RunningGateway;
   urlOf(route: Route): string;
-  /** An unmodified SDK; it does not retry unless told to, so that every failure shows. */
+  /** What a client other than the official SDK is given to send with. */
+  fetchOf(route: Route): typeof fetch;
+  ledgerOf(route: Exclude<Route, 'emulator'>): Ledger;
+  /**
+   * An SDK that is unmodified but for the library's middleware on that route, after those that are given; it does not
+   * retry unless told to, so that every failure shows.
+   */
   client(route: Route, options?: ClientOptions): Anthropic;
   script(...entries: readonly object[]): Promise<void>;
   advance(ms: number): Promise<void>;
@@ -70,14 +84,24 @@ export async function startServers(options: Partial<EmulatorOptions> = {}): Prom
   });
   const free = { host: '127.0.0.1', port: 0 };
   const gateway = await startGateway({ upstreamUrl: emulator.url, listen: free, adminListen: free });
-  const urlOf = (route: Route): string => (route === 'emulator' ? emulator.url : gateway.data.url);
+  const urlOf = (route: Route): string => (route === 'gateway' ? gateway.data.url : emulator.url);
+  const middleware = cachewright();
+  const libraryFetch = cachewrightFetch({ engine: middleware.engine });
   return {
     emulatorUrl: emulator.url,
     gatewayUrl: gateway.data.url,
     gateway,
     urlOf,
-    client: (route, more = {}) =>
-      new Anthropic({ baseURL: urlOf(route), apiKey: 'sk-ant-test', maxRetries: 0, ...more }),
+    fetchOf: (route) => (route === 'library' ? libraryFetch : fetch),
+    ledgerOf: (route) => (route === 'library' ? middleware : gateway).engine.options.ledger,
+    client: (route, { middleware: given = [], ...more } = {}) =>
+      new Anthropic({
+        baseURL: urlOf(route),
+        apiKey: 'sk-ant-test',
+        maxRetries: 0,
+        middleware: route === 'library' ? [...given, middleware] : given,
+        ...more,
+      }),
     script: async (...entries) => void (await control(`${emulator.url}/_emulator/script`, entries)),
     advance: async (advanceMs) => void (await control(`${emulator.url}/_emulator/clock`, { advanceMs })),
     reset: async () => void (await control(`${emulator.url}/_emulator/reset`, {})),
@@ -92,16 +116,36 @@ export async function startServers(options: Partial<EmulatorOptions> = {}): Prom
   };
 }
 
+function record(url: string, body: unknown, status: number): Recorded {
+  const { pathname, search } = new URL(url);
+  return { path: pathname + search, body: typeof body === 'string' ? JSON.parse(body) : {}, status };
+}
+
 /** A `fetch` that keeps what passes through it. */
-export function recordingFetch(): { readonly fetch: typeof fetch; readonly recorded: Recorded[] } {
+export function recordingFetch(below: typeof fetch): {
+  readonly fetch: typeof fetch;
+  readonly recorded: Recorded[];
+} {
   const recorded: Recorded[] = [];
   return {
     recorded,
     async fetch(input, init) {
-      const response = await fetch(input, init);
-      const url = new URL(input instanceof Request ? input.url : input);
-      const body: Record<string, unknown> = typeof init?.body === 'string' ? JSON.parse(init.body) : {};
-      recorded.push({ path: url.pathname + url.search, body, status: response.status });
+      const response = await below(input, init);
+      const url = input instanceof Request ? input.url : String(input);
+      recorded.push(record(url, init?.body, response.status));
+      return response;
+    },
+  };
+}
+
+/** The same for the SDK, which is recorded before anything of ours has touched its requests. */
+export function recordingMiddleware(): { readonly middleware: Middleware; readonly recorded: Recorded[] } {
+  const recorded: Recorded[] = [];
+  return {
+    recorded,
+    async middleware(request, next) {
+      const response = await next(request);
+      recorded.push(record(request.url, request.body, response.status));
       return response;
     },
   };

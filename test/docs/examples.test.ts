@@ -17,6 +17,28 @@ const EXPECTED: Readonly<Record<string, readonly RegExp[]>> = {
     /^a minute later: reads 900$/,
     /^after five minutes: reads 0, because it expired$/,
   ],
+  'sdk-middleware.ts': [
+    /^wrote \d{4}, read 0$/,
+    /^wrote \d{1,3}, read \d{4}$/,
+    /^wrote \d{1,3}, read \d{4}$/,
+    /^hit ratio 0\.\d\d, saved \$0\.\d{4}$/,
+  ],
+  'ai-sdk-fetch.ts': [
+    /^wrote \d{4}, read 0$/,
+    /^wrote \d{1,3}, read \d{4}$/,
+    /^wrote \d{1,3}, read \d{4}$/,
+    /^[\w.]+: 5m(, [\w.]+: 5m)*$/,
+  ],
+  'layered-prompt.ts': [
+    /^tools: 1h at tools\.0$/,
+    /^rules: 1h at system\.0$/,
+    /^customer: 1h at messages\.0\.content\.0$/,
+    /^reordered: messages: question, customer became customer, question, /,
+    /^volatile-text: rules, declared daily, .* now "10:32"$/,
+    /^volatile-moved: .* "It is 10:32\."$/,
+    /^a request should cost \$0\.002\d\d of input, not \$0\.017\d\d$/,
+    /^\[\{"role":"user","content":\[.*"It is 10:32\.".*\]\}\]$/,
+  ],
   'plan-a-request.ts': [/^system: 5m, /, /^messages\.0\.content: 5m, /, /^not at tools-end: /],
 };
 

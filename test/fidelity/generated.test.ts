@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CleanUp } from '../support/gateway.ts';
+import { ForgetfulPlanner } from '../support/planner.ts';
 import { emptyCoverage, findFault } from './check-body.ts';
 import { makeBody } from './hostile-bodies.ts';
 import { judgeMarkers } from './marker-judge.ts';
@@ -34,7 +35,7 @@ function report(seed: number, fault: string, received: Buffer, sent: Buffer): ne
 
 describe(`${COUNT} bodies that nobody would write on purpose`, () => {
   it('leave with markers put in and nothing else changed', { timeout }, async () => {
-    const passage = await startPassage(cleanUp);
+    const passage = await startPassage(cleanUp, { planner: new ForgetfulPlanner() });
     const coverage = emptyCoverage();
     await forEachNumber(COUNT, async (number) => {
       const seed = FIRST_SEED + number;
@@ -57,7 +58,10 @@ describe(`${COUNT} bodies that nobody would write on purpose`, () => {
     "leave with other markers and nothing else changed where the client's are overridden",
     { timeout },
     async () => {
-      const passage = await startPassage(cleanUp, { placement: 'override' });
+      const passage = await startPassage(cleanUp, {
+        placement: 'override',
+        planner: new ForgetfulPlanner(),
+      });
       await forEachNumber(Math.ceil(COUNT / 4), async (number) => {
         const seed = FIRST_SEED - 1 - number;
         const body = makeBody(seed);

@@ -1,5 +1,6 @@
-import { Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 
+import { defaultOpenQuestions, type OpenQuestions } from '../../core/index.ts';
 import { startEmulator } from '../../emulator/index.ts';
 import { printLine, untilStopped } from '../io.ts';
 import { listeningLine, listenOptions, parseAmount, parseFactor, parseWhole } from '../options.ts';
@@ -15,6 +16,24 @@ interface EmulateFlags {
   readonly ttlScale: number;
   readonly seed: number;
   readonly binding: 'off' | 'strict';
+  readonly open: Partial<OpenQuestions>;
+}
+
+/** A switch's value as text: true, false, null, a number, or a word. */
+function parsePosition(text: string): unknown {
+  return /^(true|false|null|\d+)$/.test(text) ? JSON.parse(text) : text;
+}
+
+/** `readRefreshes=hit,earlyEvictionMs=60000`: positions of switches that no source settles. */
+function parseOpen(text: string): Partial<OpenQuestions> {
+  const pairs = text.split(',').map((pair) => {
+    const [name = '', value] = pair.split('=').map((part) => part.trim());
+    if (!(name in defaultOpenQuestions) || value === undefined) {
+      throw new InvalidArgumentError(`switches are ${Object.keys(defaultOpenQuestions).join(', ')}.`);
+    }
+    return [name, parsePosition(value)];
+  });
+  return Object.fromEntries(pairs) as Partial<OpenQuestions>;
 }
 
 async function emulate(flags: EmulateFlags): Promise<void> {
@@ -50,6 +69,12 @@ export function addEmulateCommand(program: Command): void {
       new Option('--binding <kind>', 'whether thinking blocks are bound to model and conversation')
         .choices(['off', 'strict'])
         .default('off'),
+    )
+    .addOption(
+      new Option('--open <switches>', 'positions of switches, as name=value,name=value')
+        .default({})
+        .argParser(parseOpen)
+        .hideHelp(),
     )
     .action(emulate);
   for (const option of listenOptions(8790, 'CACHEWRIGHT_EMULATOR_')) command.addOption(option);

@@ -6,6 +6,7 @@ import { MODES, type Mode } from '../../engine/index.ts';
 import { reachUpstream, startGateway, type RequestLog } from '../../gateway/index.ts';
 import {
   createLogger,
+  isLoopbackHost,
   LOG_LEVELS,
   systemTimers,
   type LogLevel,
@@ -22,6 +23,9 @@ interface ServeFlags {
   readonly host: string;
   readonly json?: boolean;
   readonly adminPort: number;
+  readonly adminHost: string;
+  readonly adminToken?: string;
+  readonly adminAllowHost?: readonly string[];
   readonly upstream: string;
   readonly mode: Mode;
   readonly placement: 'respect' | 'override';
@@ -54,11 +58,24 @@ function checkUpstream(upstream: string): string {
   return upstream;
 }
 
+function readEnvironment(name: string): string | undefined {
+  return process.env[name.toLowerCase()] ?? process.env[name];
+}
+
+/** A proxy of the environment; `host:port` alone is a plain one, as other programs take it. */
+function readProxy(name: string): string | undefined {
+  const given = readEnvironment(name);
+  if (!given) return undefined;
+  const url = given.includes('://') ? given : `http://${given}`;
+  if (URL.canParse(url) && /^(https?|socks5?):$/.test(new URL(url).protocol)) return url;
+  // What was given is not shown: it may hold a password.
+  throw new UsageError(`${name} must be the URL of an http, https or socks5 proxy`);
+}
+
 function proxyFromEnvironment(): { httpProxy?: string; httpsProxy?: string; noProxy?: string } | null {
-  const read = (name: string): string | undefined => process.env[name.toLowerCase()] ?? process.env[name];
-  const httpProxy = read('HTTP_PROXY');
-  const httpsProxy = read('HTTPS_PROXY');
-  const noProxy = read('NO_PROXY');
+  const httpProxy = readProxy('HTTP_PROXY');
+  const httpsProxy = readProxy('HTTPS_PROXY');
+  const noProxy = readEnvironment('NO_PROXY');
   if (!httpProxy && !httpsProxy) return null;
   return {
     ...(httpProxy ? { httpProxy } : {}),
@@ -67,8 +84,8 @@ function proxyFromEnvironment(): { httpProxy?: string; httpsProxy?: string; noPr
   };
 }
 
-function requestLog(level: LogLevel): RequestLog {
-  const logger = createLogger(level);
+async function requestLog(level: LogLevel): Promise<RequestLog> {
+  const logger = await createLogger(level);
   return ({ headers, ...entry }) => {
     if (logger.isLevelEnabled('debug')) logger.debug({ ...entry, headers }, 'request');
     else logger.info(entry, 'request');
@@ -95,20 +112,28 @@ async function serve(given: ServeFlags, command: Command): Promise<void> {
   const flags = withConfig(given, config, command);
   const isJson = flags.json ?? false;
   const named = checkUpstream(flags.upstream);
+  if (!isLoopbackHost(flags.adminHost) && !flags.adminToken) {
+    throw new UsageError(
+      `--admin-host ${flags.adminHost} is open to other machines: give it an --admin-token`,
+    );
+  }
   const catalogue = catalogueFrom(config);
   if (flags.check) return check(flags);
   const rules = scaleTtls(defaultCacheRules, flags.ttlScale);
   const { secret, warning } = readInstallationSecret(flags.dataDir);
   if (warning !== null) process.stderr.write(`cachewright: ${warning}\n`);
+  const log = await requestLog(flags.logLevel);
   let emulator: RunningServer | null = null;
   if (named === EMULATOR) emulator = await startEmulator({ port: 0, ttlScale: flags.ttlScale });
   const gateway = await startGateway({
     upstreamUrl: emulator?.url ?? named,
     listen: { host: flags.host, port: flags.port },
-    adminListen: { host: '127.0.0.1', port: flags.adminPort },
+    adminListen: { host: flags.adminHost, port: flags.adminPort },
+    adminToken: flags.adminToken || null,
+    adminHosts: flags.adminAllowHost ?? [],
     engine: { mode: flags.mode, placement: flags.placement, rules, catalogue, secret },
     proxy: emulator ? null : proxyFromEnvironment(),
-    log: requestLog(flags.logLevel),
+    log,
   }).catch(async (error: unknown) => {
     await emulator?.close(0);
     throw error;
@@ -121,19 +146,42 @@ async function serve(given: ServeFlags, command: Command): Promise<void> {
   await emulator?.close();
 }
 
+function addAdminOptions(command: Command): void {
+  command
+    .addOption(
+      new Option('--admin-port <number>', 'port of the admin listener')
+        .default(8789)
+        .env('CACHEWRIGHT_ADMIN_PORT')
+        .argParser(parsePort),
+    )
+    .addOption(
+      new Option('--admin-host <address>', 'address of the admin listener; off loopback it needs a token')
+        .default('127.0.0.1')
+        .env('CACHEWRIGHT_ADMIN_HOST'),
+    )
+    .addOption(
+      new Option('--admin-token <token>', 'what the admin listener asks for as authorization: Bearer').env(
+        'CACHEWRIGHT_ADMIN_TOKEN',
+      ),
+    )
+    .addOption(
+      new Option(
+        '--admin-allow-host <names>',
+        'names besides loopback by which it may be called, with commas',
+      )
+        .env('CACHEWRIGHT_ADMIN_ALLOW_HOST')
+        .argParser((text: string) => text.split(',').map((name) => name.trim())),
+    );
+}
+
 /** `serve`: the gateway. */
 export function addServeCommand(program: Command): void {
   const command = program
     .command('serve')
     .description('the gateway: set ANTHROPIC_BASE_URL to it and change nothing else');
   for (const option of listenOptions(8788, 'CACHEWRIGHT_')) command.addOption(option);
+  addAdminOptions(command);
   command
-    .addOption(
-      new Option('--admin-port <number>', 'port of the admin listener, always on loopback')
-        .default(8789)
-        .env('CACHEWRIGHT_ADMIN_PORT')
-        .argParser(parsePort),
-    )
     .addOption(
       new Option('--upstream <url>', `where requests go; the word ${EMULATOR} starts one inside`)
         .default('https://api.anthropic.com')

@@ -1,0 +1,93 @@
+import {
+  createEngine,
+  MODES,
+  type Engine,
+  type EngineCounters,
+  type EngineOptions,
+} from '../engine/index.ts';
+
+type Ledger = EngineOptions['ledger'];
+
+/** What both doors take; every member has a default. */
+export type CachewrightOptions = DoorOptions & (Partial<EngineOptions> | SharedEngine);
+
+/** Settings of the door itself. */
+export interface DoorOptions {
+  /** Bodies past this are sent on unread. @default 33554432 (32 MiB) */
+  readonly bodyBytesMax?: number;
+}
+
+/** An engine that exists already: doors that share one share its ledger and what it knows of the cache. */
+export interface SharedEngine {
+  readonly engine: Engine;
+}
+
+/** What went wrong with our own part; the requests themselves went through all the same. */
+export interface DoorCounters extends EngineCounters {
+  /** Steps of ours that failed outside the engine's own. */
+  readonly failedSteps: number;
+}
+
+/** What both doors offer beside passing requests on. */
+export interface Door {
+  readonly engine: Engine;
+  /**
+   * What the requests cost and what was saved, as `GET /api/v1/summary` of the gateway answers.
+   *
+   * @example door.summary().savedUsd.noCaching
+   */
+  summary(filter?: Parameters<Ledger['summary']>[0]): ReturnType<Ledger['summary']>;
+  /** One record per HTTP try, newest first; `before` is the id of a record. */
+  records(limit: number, before?: string): ReturnType<Ledger['list']>;
+  counters(): DoorCounters;
+}
+
+/** What the way of a request needs of its door. */
+export interface DoorWork {
+  readonly engine: Engine;
+  readonly bodyBytesMax: number;
+  /** Runs a step of ours: where it fails, that is counted, and the request goes on with `otherwise`. */
+  attempt<Result>(run: () => Result, otherwise: Result): Result;
+}
+
+const BODY_BYTES_MAX = 32 * 1024 * 1024;
+
+function engineOf(options: Partial<EngineOptions> | SharedEngine): Engine {
+  if ('engine' in options) return options.engine;
+  const { mode } = options;
+  if (mode !== undefined && !MODES.includes(mode)) {
+    throw new RangeError(`mode is one of ${MODES.join(', ')}, and not ${JSON.stringify(mode)}`);
+  }
+  return createEngine(options);
+}
+
+/**
+ * The common part of both doors: an engine, and what is shown of it.
+ *
+ * @throws RangeError when `mode` is no mode.
+ */
+export function createDoor({ bodyBytesMax = BODY_BYTES_MAX, ...options }: CachewrightOptions): {
+  readonly door: Door;
+  readonly work: DoorWork;
+} {
+  const engine = engineOf(options);
+  const { ledger } = engine.options;
+  let failedSteps = 0;
+  const attempt = <Result>(run: () => Result, otherwise: Result): Result => {
+    try {
+      return run();
+    } catch {
+      failedSteps += 1;
+      return otherwise;
+    }
+  };
+  return {
+    door: {
+      engine,
+      summary: (filter) => ledger.summary(filter),
+      records: (limit, before) => ledger.list(limit, before),
+      counters: () => ({ ...engine.counters, failedSteps }),
+    },
+    work: { engine, bodyBytesMax, attempt },
+  };
+}

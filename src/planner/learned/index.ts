@@ -1,0 +1,8 @@
+export {
+  LearnedPlanner,
+  type LearnedLimits,
+  type LearnedPlan,
+  type PlanTicket,
+  type SentBreakpoint,
+} from './learned-planner.ts';
+export type { LayerEnd, PlaceName, PlannedBreakpoint, PlannedRequest, PlanPrices } from './request.ts';

@@ -1,0 +1,69 @@
+import { AGES_MS, enterSpan, leaveSpan, type ReuseCounts } from './statistics.ts';
+
+/** A use of a prefix, and the classes that learn from when the next one comes. */
+export interface OpenUse {
+  readonly atMs: number;
+  readonly classes: readonly ReuseCounts[];
+  /** The span of age that it is in; the number of spans once it is judged. */
+  span: number;
+}
+
+/** Uses that wait for the end of a span at most; beyond, the oldest are judged early. */
+const WAITING_MAX = 100_000;
+/** Judged uses that are let go of at once. */
+const RELEASE_AT = 4096;
+
+/** Uses in order of time, waiting for the end of one span. */
+interface Waiting {
+  uses: OpenUse[];
+  head: number;
+}
+
+/** Uses waiting for the next one, and what they teach when it comes or a span of time is over. */
+export class OpenUses {
+  readonly #bySpan: readonly Waiting[] = AGES_MS.map(() => ({ uses: [], head: 0 }));
+
+  /** A prefix is used now. */
+  open(nowMs: number, classes: readonly ReuseCounts[]): OpenUse {
+    const use: OpenUse = { atMs: nowMs, classes, span: 0 };
+    for (const counts of classes) enterSpan(counts, 0);
+    this.#bySpan[0]?.uses.push(use);
+    return use;
+  }
+
+  /** The next use has come. */
+  answer(use: OpenUse): void {
+    if (use.span >= AGES_MS.length) return;
+    for (const counts of use.classes) leaveSpan(counts, use.span, true);
+    use.span = AGES_MS.length;
+  }
+
+  /** Judges uses whose span is over by now. */
+  expire(nowMs: number): void {
+    for (let span = 0; span < AGES_MS.length; span += 1) {
+      const waiting = this.#bySpan[span];
+      if (waiting) this.#expireSpan(waiting, span, nowMs - (AGES_MS[span] ?? 0));
+    }
+  }
+
+  #expireSpan(waiting: Waiting, span: number, beforeMs: number): void {
+    const { uses } = waiting;
+    for (; waiting.head < uses.length; waiting.head += 1) {
+      const use = uses[waiting.head];
+      if (!use || (use.atMs >= beforeMs && uses.length - waiting.head <= WAITING_MAX)) break;
+      if (use.span === span) this.#passOn(use);
+    }
+    if (waiting.head < RELEASE_AT || waiting.head * 2 < uses.length) return;
+    waiting.uses = uses.slice(waiting.head);
+    waiting.head = 0;
+  }
+
+  /** Nothing came in its span: it goes on into the next. */
+  #passOn(use: OpenUse): void {
+    for (const counts of use.classes) leaveSpan(counts, use.span, false);
+    use.span += 1;
+    if (use.span >= AGES_MS.length) return;
+    for (const counts of use.classes) enterSpan(counts, use.span);
+    this.#bySpan[use.span]?.uses.push(use);
+  }
+}

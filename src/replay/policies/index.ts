@@ -1,0 +1,27 @@
+import type { ReplayPolicy } from '../policy.ts';
+import { articlePolicy } from './article.ts';
+import { cachewrightPolicy } from './cachewright.ts';
+import { clairvoyantPolicy } from './clairvoyant.ts';
+import { fixedPolicies } from './fixed.ts';
+import { keepAlivePolicies } from './keep-alive.ts';
+
+/** Every policy that `replay` knows, in the order in which it shows them. */
+export const POLICIES: readonly ReplayPolicy[] = [
+  ...fixedPolicies,
+  articlePolicy,
+  ...keepAlivePolicies,
+  cachewrightPolicy,
+  clairvoyantPolicy,
+];
+
+const onlyOnRequest: ReadonlySet<ReplayPolicy> = new Set(keepAlivePolicies);
+
+/** What is run unless other policies are asked for: naive keep-alive sends more pings than there are requests. */
+export const defaultPolicyNames: readonly string[] = POLICIES.filter(
+  (policy) => !onlyOnRequest.has(policy),
+).map((policy) => policy.name);
+
+/** The policy of a name; null when there is none. */
+export function findPolicy(name: string): ReplayPolicy | null {
+  return POLICIES.find((policy) => policy.name === name) ?? null;
+}
