@@ -148,13 +148,14 @@ describe('the minimum', () => {
 describe('the markers of the client', () => {
   it('stay, and no place is marked twice', () => {
     const result = plan({ ...whole, system: [text(HOUR)] });
-    expect(added(result)).toEqual(['tools-end tools.1 1h', 'tail messages.0.content 5m']);
+    expect(added(result)).toEqual(['tools-end tools.1 1h']);
     expect(reasonFor(result, 'system-end')).toBe('the client has marked it');
-    expect(result.breakpoints.map(({ blockIndex, ttl }) => `${blockIndex} ${ttl}`)).toEqual([
-      '1 1h',
-      '2 1h',
-      '3 5m',
-    ]);
+    expect(result.breakpoints.map(({ blockIndex, ttl }) => `${blockIndex} ${ttl}`)).toEqual(['1 1h', '2 1h']);
+  });
+
+  it('before the conversation and not in it give reason to doubt that it goes on', () => {
+    const reason = reasonFor(plan({ ...whole, system: [text(MARKER)] }), 'tail');
+    expect(reason).toMatch(/^expected again within 5 minutes in 19 % of cases/);
   });
 
   it('in the conversation mean that the client looks after it', () => {
@@ -184,15 +185,15 @@ describe('the markers of the client', () => {
   });
 
   it.each([
-    [1, ['tools-end', 'system-end', 'tail']],
-    [2, ['system-end', 'tail']],
-    [3, ['tail']],
+    [1, ['tools-end', 'system-end']],
+    [2, ['tools-end', 'system-end']],
+    [3, ['system-end']],
     [4, []],
-  ])('%i of them leave the rest of four slots, the conversation first', (count, places) => {
+  ])('%i of them leave the rest of four slots, the longest prefix first', (count, places) => {
     const system = [...Array.from({ length: count }, () => text(MARKER)), text()];
     const result = plan({ ...whole, system });
     expect(result.added.map(({ place }) => place)).toEqual(places);
-    expect(result.breakpoints).toHaveLength(4);
+    expect(result.breakpoints).toHaveLength(count + places.length);
   });
 
   it('that the API would refuse are left alone', () => {
@@ -218,11 +219,7 @@ describe('the TTL', () => {
     ],
     ['1h before a later 1h', { cache_control: HOUR }, ['tools-end tools.1 1h', 'system-end system 1h']],
     ['5m before a later 5m', { cache_control: MARKER }, ['tools-end tools.1 5m', 'system-end system 5m']],
-    [
-      '5m after a 1h',
-      { system: [text(HOUR), text()] },
-      ['tools-end tools.1 1h', 'system-end system.1 5m', 'tail messages.0.content 5m'],
-    ],
+    ['5m after a 1h', { system: [text(HOUR), text()] }, ['tools-end tools.1 1h', 'system-end system.1 5m']],
     [
       '1h between two of 1h',
       { tools: [{ name: 'a', cache_control: HOUR }, { name: 'b' }], cache_control: HOUR },

@@ -2,12 +2,13 @@ import {
   LOOKBACK_POSITIONS,
   priceAt,
   type Block,
+  type Breakpoint,
   type Level,
   type PrefixChain,
   type PrefixId,
   type Prompt,
 } from '../core/index.ts';
-import type { LayerEnd, PlannedRequest } from './learned/index.ts';
+import type { LayerEnd, PlannedRequest, TailKind } from './learned/index.ts';
 
 /** What a body's prompt is planned from. */
 export interface PromptRequest {
@@ -58,10 +59,12 @@ function newestOf(prompt: Prompt): 'user' | 'tool' {
   return prompt.blocks.slice(-LOOKBACK_POSITIONS).some(isResult) ? 'tool' : 'user';
 }
 
-/** One message and nothing else. */
-function isLone({ blocks }: Prompt): boolean {
+function tailOf({ blocks, breakpoints }: Prompt): TailKind {
   const [first] = blocks;
-  return first?.level === 'messages' && blocks.every((block) => block.path[1] === first.path[1]);
+  const isLone = first?.level === 'messages' && blocks.every((block) => block.path[1] === first.path[1]);
+  if (isLone) return 'lone';
+  const isInMessages = ({ blockIndex }: Breakpoint): boolean => blocks[blockIndex]?.level === 'messages';
+  return breakpoints.length > 0 && !breakpoints.some(isInMessages) ? 'left' : 'plain';
 }
 
 /** A body's prompt as the learned planner takes it. */
@@ -87,7 +90,7 @@ export function toPlannedRequest({
     positions: chain.positions,
     layers,
     newest: newestOf(prompt),
-    isLone: isLone(prompt),
+    tail: tailOf(prompt),
     application: lastLayer ? (keys[lastLayer.length - 1] ?? 0) : 0,
     prices: {
       read: readPerMille / 1000,

@@ -45,7 +45,7 @@ function requestsOf(shape: Shape): fc.Arbitrary<SmallTrace['requests']> {
           readyAfterMs: fc.constantFrom(...shape.readyAfterMs),
           path: fc.array(fc.constantFrom(0, 0, 0, 1, 2), { minLength: 1, maxLength: shape.depthMax }),
         }),
-        { minLength: 2, maxLength: shape.requestsMax },
+        { minLength: 2, maxLength: shape.requestsMax, size: 'max' },
       ),
     })
     .map(({ sizes, steps }) => {

@@ -35,7 +35,7 @@ function nameUnits(units: readonly string[]): readonly string[] {
     const mask = maskPatterns(unit);
     const turn = seen.get(mask) ?? 0;
     seen.set(mask, turn + 1);
-    return `0:${mask}`;
+    return `${turn}:${mask}`;
   });
 }
 

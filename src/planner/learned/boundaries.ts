@@ -1,5 +1,5 @@
 import { endOf, type PrefixNode } from './prefix-tree.ts';
-import type { PlaceName, PlannedRequest } from './request.ts';
+import type { PlaceName, PlannedRequest, TailKind } from './request.ts';
 import { sizeClass, type ReuseClasses } from './reuse-classes.ts';
 import { noCounts, reuseChance, type ReuseChance, type ReuseCounts } from './statistics.ts';
 
@@ -25,19 +25,18 @@ const TURNS_MAX = 3;
 const POPULARITY_MAX = 6;
 
 /** What is known of a request's newest part. */
-interface Newest {
+export interface Newest {
   readonly node: PrefixNode;
   /** Tokens that no request had before. */
   readonly freshTokens: number;
-  /** Nothing stands before it, and nothing like it was seen. */
-  readonly isLone: boolean;
+  readonly tail: TailKind;
 }
 
 function tailClasses(request: PlannedRequest, newest: Newest, classes: ReuseClasses): readonly ReuseCounts[] {
   const { newest: kind, application } = request;
   const size = sizeClass(newest.freshTokens);
   const turn = Math.min(TURNS_MAX, newest.node.turns);
-  const root = newest.isLone ? 'lone' : 'tail';
+  const root = `tail ${newest.tail}`;
   return [
     classes.get(root),
     classes.get(`${root}|${kind}`),
@@ -112,7 +111,7 @@ export function findBoundaries(
     const layer = request.layers.find(({ length }) => length === end + 1);
     const place = layer?.place ?? (isTail ? 'tail' : 'shared');
     const own = classesOf(place, request, node, newest, classes);
-    const chance = reuseChance(own, place === 'tail' && newest.isLone);
+    const chance = reuseChance(own, place === 'tail' && newest.tail !== 'plain');
     boundaries.push({
       index,
       tokens: request.cumulativeTokens[index] ?? 0,

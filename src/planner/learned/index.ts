@@ -5,4 +5,11 @@ export {
   type PlanTicket,
   type SentBreakpoint,
 } from './learned-planner.ts';
-export type { LayerEnd, PlaceName, PlannedBreakpoint, PlannedRequest, PlanPrices } from './request.ts';
+export type {
+  LayerEnd,
+  PlaceName,
+  PlannedBreakpoint,
+  PlannedRequest,
+  PlanPrices,
+  TailKind,
+} from './request.ts';

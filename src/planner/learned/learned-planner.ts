@@ -1,5 +1,5 @@
 import { BREAKPOINTS_MAX, defaultCacheRules } from '../../core/index.ts';
-import { findBoundaries, type Boundary } from './boundaries.ts';
+import { findBoundaries, type Boundary, type Newest } from './boundaries.ts';
 import { OpenUses } from './open-uses.ts';
 import { endOf, PrefixTree, type BelievedEntry, type PrefixNode } from './prefix-tree.ts';
 import type { PlannedBreakpoint, PlannedRequest } from './request.ts';
@@ -81,10 +81,11 @@ export class LearnedPlanner {
     const last = nodes.at(-1) ?? null;
     if (!last) return { breakpoints: [], hitIndex: -1, isInFlight: false, boundaries: [], request, nodes };
     const known = cumulativeTokens[path.knownLength - 1] ?? 0;
-    const newest = {
+    const newest: Newest = {
       node: last,
       freshTokens: (cumulativeTokens[length - 1] ?? 0) - known,
-      isLone: request.isLone && path.knownLength === 0,
+      // What was seen before is not alone, whatever it looks like.
+      tail: request.tail === 'lone' && path.knownLength > 0 ? 'plain' : request.tail,
     };
     const boundaries = findBoundaries(request, nodes, newest, this.#classes);
     for (const { node, index, classes } of boundaries) {

@@ -9,6 +9,12 @@ export interface PlanPrices {
 /** What a breakpoint is for. */
 export type PlaceName = 'tools-end' | 'system-end' | 'documents-end' | 'shared' | 'tail' | 'read';
 
+/**
+ * `lone`: a single message, without tools, system prompt and turns before; most such requests are asked once.
+ * `left`: the client marks what stands before the conversation and leaves the conversation alone; it may know why.
+ */
+export type TailKind = 'plain' | 'lone' | 'left';
+
 /** A part of the prompt that changes more seldom than what follows. */
 export interface LayerEnd {
   readonly place: 'tools-end' | 'system-end' | 'documents-end';
@@ -33,8 +39,8 @@ export interface PlannedRequest {
   readonly layers: readonly LayerEnd[];
   /** Whether a person or a tool spoke last: it decides how soon the next turn comes. */
   readonly newest: 'user' | 'tool';
-  /** It is a single message, without tools, system prompt and turns before: most such requests are asked once. */
-  readonly isLone: boolean;
+  /** What the request itself says of whether it will go on. */
+  readonly tail: TailKind;
   /** What requests of one application share: a number for their tools and system. */
   readonly application: number;
   readonly prices: PlanPrices;

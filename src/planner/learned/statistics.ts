@@ -42,15 +42,15 @@ export function leaveSpan({ judged, back, open }: ReuseCounts, span: number, isB
   back[span] = (back[span] ?? 0) * FADING + (isBack ? 1 : 0);
 }
 
-/** The same for a lone message: most such requests are asked once. */
-const LONE_PRIOR: readonly number[] = [0.19, 0.01, 0.01, 0.01, 0.01];
+/** The same where the request itself gives reason to doubt: just too few to be written without experience. */
+const DOUBTFUL_PRIOR: readonly number[] = [0.19, 0.01, 0.01, 0.01, 0.01];
 
 /** What classes from the widest to the narrowest say together: each corrects the one before by its own uses. */
-export function reuseChance(classes: readonly ReuseCounts[], isLone = false): ReuseChance {
+export function reuseChance(classes: readonly ReuseCounts[], isDoubtful = false): ReuseChance {
   let gone = 1;
   let within5m = 0;
   for (let span = 0; span < AGES_MS.length; span += 1) {
-    let hazard = (isLone ? LONE_PRIOR : PRIOR)[span] ?? 0;
+    let hazard = (isDoubtful ? DOUBTFUL_PRIOR : PRIOR)[span] ?? 0;
     for (const { judged, back, open } of classes) {
       // Who is in the span now has been so for half of it on average.
       const atRisk = (judged[span] ?? 0) + (open[span] ?? 0) / 2;

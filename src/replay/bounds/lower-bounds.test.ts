@@ -47,6 +47,28 @@ describe('lowerBounds', () => {
     expect(joint).toBeGreaterThan(1.25 * 50_000 + 2 * 5000);
   });
 
+  it('lets a ping carry a prefix up to the last visit of what comes after it', () => {
+    const requests: HandRequest[] = [
+      {
+        startMs: 0,
+        blocks: [
+          ['system', 8000],
+          ['task', 200],
+        ],
+      },
+      { startMs: 0, blocks: [['system', 8000]] },
+      {
+        startMs: 3700 * SECOND,
+        blocks: [
+          ['system', 8000],
+          ['task', 200],
+        ],
+      },
+    ];
+    // Written for 5 minutes, read, one ping that writes the task for an hour, read: 13,020 in fact.
+    expect(lowerBounds(traceOf(requests), prices).joint).toBeLessThanOrEqual(13_020);
+  });
+
   it('knows that entries shorter than the minimum do not exist', () => {
     const apart: HandRequest[] = [0, 10, 20].map((seconds, index) => ({
       startMs: seconds * SECOND,

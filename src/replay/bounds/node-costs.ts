@@ -41,6 +41,7 @@ export function solveNodes(
     if (!price) continue;
     const nowMs = requests.startMs[request] ?? 0;
     let isNextUsedAgain = false;
+    let openedBelow = 0;
     let segment = segments.ofRequests[request] ?? NO_PREFIX;
     while (segment !== NO_PREFIX) {
       const parent = segments.parents[segment] ?? NO_PREFIX;
@@ -52,9 +53,9 @@ export function solveNodes(
         const isPingUpgrade = (openChildren[segment] ?? 0) > 0;
         visitNode(states, at + LAST_BLOCK, gapMs, price, lifetimes, ping, isPingUpgrade, isNextUsedAgain);
         states[at + LAST_VISIT] = nowMs;
-        if (parent !== NO_PREFIX) {
-          openChildren[parent] = (openChildren[parent] ?? 0) + openedBy(segments, segment, request);
-        }
+        // Only now: across the gap before this visit, a child was open whose last visit this is.
+        openChildren[segment] = (openChildren[segment] ?? 0) + openedBelow;
+        openedBelow = openedBy(segments, segment, request);
       }
       isNextUsedAgain = (segments.lastRequests[segment] ?? 0) > request;
       segment = parent;

@@ -21,7 +21,7 @@ class TraceRequest implements PlannedRequest {
   layers: readonly LayerEnd[] = [];
   newest: PlannedRequest['newest'] = 'user';
   /** Traces do not say of how many messages a request consists. */
-  readonly isLone = false;
+  readonly tail = 'plain';
   application = 0;
   prices: PlannedRequest['prices'];
   readonly lookbackPositions: number;

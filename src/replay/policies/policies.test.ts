@@ -81,7 +81,7 @@ describe('breakpoints', () => {
     ['layers', ['1:1h 2:5m 3:5m', '0:5m', '1:1h 2:5m']],
     ['article', ['', '', '']],
     ['keep-alive-system', ['1:5m 3:5m', '0:5m', '1:5m 2:5m']],
-    ['cachewright', ['0:5m 1:5m 3:5m', '0:5m', '2:5m']],
+    ['cachewright', ['0:5m 1:5m 2:5m 3:5m', '0:5m', '2:5m']],
   ])('%s', (name, expected) => {
     expect(placed(name, traceOf([full, bare, short]))).toEqual(expected);
   });
