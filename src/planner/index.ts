@@ -30,6 +30,7 @@ export {
   type PlanPrices,
   type PlanTicket,
   type SentBreakpoint,
+  type TailKind,
 } from './learned/index.ts';
 export { asSent, placeBreakpoints, type Declined, type Placement, type Plan } from './place.ts';
 export { keyOfPrefix, toPlannedRequest, type PromptRequest } from './prompt-request.ts';

@@ -39,6 +39,15 @@ const EXPECTED: Readonly<Record<string, readonly RegExp[]>> = {
     /^a request should cost \$0\.002\d\d of input, not \$0\.017\d\d$/,
     /^\[\{"role":"user","content":\[.*"It is 10:32\.".*\]\}\]$/,
   ],
+  'content-registry.ts': [
+    /^rules new, handbook unchanged, 2 markers$/,
+    /^will write \d+ tokens and read 0$/,
+    /^rules unchanged, handbook unchanged, 2 markers$/,
+    /^will write 0 tokens and read \d+$/,
+    /^changes bytes 24-36: next working$/,
+    /^support: live prefixes lost by an edit of handbook: 1$/,
+    /^writing them again costs \$0\.\d{4} more than reading them$/,
+  ],
   'plan-a-request.ts': [/^system: 5m, /, /^messages\.0\.content: 5m, /, /^not at tools-end: /],
 };
 
