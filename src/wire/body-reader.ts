@@ -34,6 +34,9 @@ interface KnownBlock {
 const BLOCK_BYTES_MAX = 32 * 1024 * 1024;
 const BODY_BYTES_MAX = 32 * 1024 * 1024;
 
+/** What is new of a body is parsed at once when it is no longer than this: looking for its blocks would take longer. */
+const SHORT_TAIL_BYTES = 8192;
+
 /** A body is kept when more of it than this is new, in bytes or as a share: the next one can then be read from further on. */
 const NEW_BYTES = 2048;
 const NEW_SHARE = 0.04;
@@ -96,6 +99,11 @@ function put(body: JsonObject, path: readonly (string | number)[], block: JsonOb
   return Reflect.set(at, last, block);
 }
 
+function readWhole(bytes: Buffer, map: BodyMap): ReadBody {
+  const parsed = parseBody(bytes);
+  return parsed.ok ? { ok: true, value: parsed.value, map } : { ok: false, reason: parsed.reason };
+}
+
 /** Reads a body from its start, block by block. */
 function createFreshReader(blockBytesMax: number): (bytes: Buffer) => ReadBody {
   const known = new LRUCache<string, KnownBlock>({
@@ -115,11 +123,6 @@ function createFreshReader(blockBytesMax: number): (bytes: Buffer) => ReadBody {
     return value;
   };
 
-  const readWhole = (bytes: Buffer, map: BodyMap): ReadBody => {
-    const parsed = parseBody(bytes);
-    return parsed.ok ? { ok: true, value: parsed.value, map } : { ok: false, reason: parsed.reason };
-  };
-
   return (bytes) => {
     const map = scanBody(bytes);
     if (!map.ok) return { ok: false, reason: map.reason };
@@ -136,6 +139,11 @@ function createFreshReader(blockBytesMax: number): (bytes: Buffer) => ReadBody {
 /** A reader that remembers nothing yet. */
 export function createBodyReader(limits: BodyReaderLimits = {}): BodyReader {
   const readFresh = createFreshReader(limits.blockBytesMax ?? BLOCK_BYTES_MAX);
+  const readTail = (bytes: Buffer): ReadBody => {
+    if (bytes.length > SHORT_TAIL_BYTES) return readFresh(bytes);
+    const map = scanBody(bytes);
+    return map.ok ? readWhole(bytes, map) : { ok: false, reason: map.reason };
+  };
   const bodies = createBodyMemory(limits.bodyBytesMax ?? BODY_BYTES_MAX);
   // A copy: a caller's bytes may be a small part of a large buffer.
   const remember = ({ bytes, value, map }: KnownBody): void => {
@@ -144,7 +152,7 @@ export function createBodyReader(limits: BodyReaderLimits = {}): BodyReader {
   return {
     read(bytes) {
       const known = bodies.find(bytes);
-      const extended = known && extendBody(bytes, known, readFresh);
+      const extended = known && extendBody(bytes, known, readTail);
       if (extended) {
         const { value, map, tailBytes } = extended;
         const isMuchNew = tailBytes > NEW_BYTES && tailBytes > bytes.length * NEW_SHARE;
