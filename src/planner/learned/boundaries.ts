@@ -4,16 +4,31 @@ import { sizeClass, type ReuseClasses } from './reuse-classes.ts';
 import { noCounts, reuseChance, type ReuseChance, type ReuseCounts } from './statistics.ts';
 
 /** A place on a request's path where a breakpoint could pay. */
-export interface Boundary {
+export class Boundary {
   /** Last block that a breakpoint there covers. */
   readonly index: number;
   readonly tokens: number;
   readonly place: Exclude<PlaceName, 'read'>;
   readonly node: PrefixNode;
-  /** When the prefix is used again, as far as is known. */
-  readonly chance: ReuseChance;
-  /** What learns from when it really is. */
+  /** What learns from when the prefix is used again, the widest class first. */
   readonly classes: readonly ReuseCounts[];
+  readonly #isDoubtful: boolean;
+  #chance: ReuseChance | null = null;
+
+  constructor(facts: Pick<Boundary, 'index' | 'tokens' | 'place' | 'node' | 'classes'>, isDoubtful: boolean) {
+    this.index = facts.index;
+    this.tokens = facts.tokens;
+    this.place = facts.place;
+    this.node = facts.node;
+    this.classes = facts.classes;
+    this.#isDoubtful = isDoubtful;
+  }
+
+  /** When the prefix will be used again, as far as is known; worked out when first asked for, which most never are. */
+  get chance(): ReuseChance {
+    this.#chance ??= reuseChance(this.classes, this.#isDoubtful);
+    return this.#chance;
+  }
 }
 
 /** More boundaries than these are not weighed: the layers stay, and of the rest the longest prefixes. */
@@ -45,37 +60,35 @@ function tailClasses(request: PlannedRequest, newest: Newest, classes: ReuseClas
   ];
 }
 
-function layerClasses(
-  node: PrefixNode,
-  place: PlaceName,
-  application: number,
-  classes: ReuseClasses,
-): readonly ReuseCounts[] {
-  node.counts ??= noCounts();
-  return [classes.get('layer'), classes.get(`${place}|${application}`), node.counts];
+/** Classes of what requests of one application share, looked up once for a request. */
+interface SharedClasses {
+  readonly all: ReuseCounts;
+  readonly ofApplication: () => ReuseCounts;
+  readonly byPopularity: (popularity: number) => ReuseCounts;
 }
 
-function sharedClasses(node: PrefixNode, application: number, classes: ReuseClasses): readonly ReuseCounts[] {
-  node.counts ??= noCounts();
-  const popularity = Math.min(POPULARITY_MAX, sizeClass(1 + (node.counts.judged[0] ?? 0)));
-  return [
-    classes.get('shared'),
-    classes.get(`shared|${application}`),
-    classes.get(`shared|${application}|${popularity}`),
-    node.counts,
-  ];
+function sharedClasses(application: number, classes: ReuseClasses): SharedClasses {
+  const known: ReuseCounts[] = [];
+  let ofApplication: ReuseCounts | null = null;
+  return {
+    all: classes.get('shared'),
+    ofApplication: () => (ofApplication ??= classes.get(`shared|${application}`)),
+    byPopularity: (popularity) => (known[popularity] ??= classes.get(`shared|${application}|${popularity}`)),
+  };
 }
 
 function classesOf(
   place: PlaceName,
-  request: PlannedRequest,
   node: PrefixNode,
-  newest: Newest,
+  application: number,
+  shared: SharedClasses,
   classes: ReuseClasses,
 ): readonly ReuseCounts[] {
-  if (place === 'tail') return tailClasses(request, newest, classes);
-  if (place === 'shared') return sharedClasses(node, request.application, classes);
-  return layerClasses(node, place, request.application, classes);
+  node.counts ??= noCounts();
+  // A place each: where tools stay and system prompts do not, neither may speak for the other.
+  if (place !== 'shared') return [classes.get(place), classes.get(`${place}|${application}`), node.counts];
+  const popularity = Math.min(POPULARITY_MAX, sizeClass(1 + (node.counts.judged[0] ?? 0)));
+  return [shared.all, shared.ofApplication(), shared.byPopularity(popularity), node.counts];
 }
 
 /** The last block up to `end`, and behind `from`, on which a breakpoint may stand; -1 without one. */
@@ -102,6 +115,7 @@ export function findBoundaries(
   classes: ReuseClasses,
 ): readonly Boundary[] {
   const boundaries: Boundary[] = [];
+  const shared = sharedClasses(request.application, classes);
   let from = -1;
   for (const node of worthALook(nodes, request)) {
     const isTail = node === newest.node;
@@ -110,16 +124,13 @@ export function findBoundaries(
     if (index < 0) continue;
     const layer = request.layers.find(({ length }) => length === end + 1);
     const place = layer?.place ?? (isTail ? 'tail' : 'shared');
-    const own = classesOf(place, request, node, newest, classes);
-    const chance = reuseChance(own, place === 'tail' && newest.tail !== 'plain');
-    boundaries.push({
-      index,
-      tokens: request.cumulativeTokens[index] ?? 0,
-      place,
-      node,
-      chance,
-      classes: own,
-    });
+    const own =
+      place === 'tail'
+        ? tailClasses(request, newest, classes)
+        : classesOf(place, node, request.application, shared, classes);
+    const isDoubtful = place === 'tail' && newest.tail !== 'plain';
+    const tokens = request.cumulativeTokens[index] ?? 0;
+    boundaries.push(new Boundary({ index, tokens, place, node, classes: own }, isDoubtful));
     from = index;
   }
   return boundaries;

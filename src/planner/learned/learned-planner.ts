@@ -1,4 +1,13 @@
-import { BREAKPOINTS_MAX, defaultCacheRules } from '../../core/index.ts';
+import { BREAKPOINTS_MAX } from '../../core/index.ts';
+import {
+  deepestReadable,
+  findReader,
+  isFound,
+  reachesMinimum,
+  readIndexOf,
+  refresh,
+  ttlMsOf,
+} from './beliefs.ts';
 import { findBoundaries, type Boundary, type Newest } from './boundaries.ts';
 import { OpenUses } from './open-uses.ts';
 import { endOf, PrefixTree, type BelievedEntry, type PrefixNode } from './prefix-tree.ts';
@@ -35,19 +44,22 @@ export interface PlanTicket {
 export interface LearnedLimits {
   /** Runs of blocks. @default 100,000 */
   readonly runsMax?: number;
+  /** Blocks of all runs. @default 5,000,000 */
+  readonly blocksMax?: number;
 }
 
 const RUNS_MAX = 100_000;
-/** Share of the runs that is left when they were too many. */
+const BLOCKS_MAX = 5_000_000;
+/** Share of the runs that is left when they, or their blocks, were too many. */
 const KEPT_SHARE = 0.75;
 /** A run not used for this long has no entry that could be read, nor a use that is still to be judged. */
 const IDLE_MS = 25 * 3_600_000;
-/** Requests between two looks for idle runs. */
+/** Requests between two looks for what can go. */
 const SWEEP_EVERY = 4096;
+/** Uses of a shared prefix as close as this say no more than one: what is used a thousand times a second costs no more. */
+const MERGED_MS = 1000;
 /** Entries believed on one run; of more, the shortest prefixes go. */
 const ENTRIES_MAX = 64;
-
-const { ttlMs } = defaultCacheRules;
 
 /**
  * Learns from the requests themselves which prefixes come again and how soon, and places breakpoints and TTLs at least
@@ -59,10 +71,12 @@ export class LearnedPlanner {
   readonly #uses = new OpenUses();
   readonly #classes = new ReuseClasses();
   readonly #runsMax: number;
+  readonly #blocksMax: number;
   #untilSweep = SWEEP_EVERY;
 
-  constructor({ runsMax = RUNS_MAX }: LearnedLimits = {}) {
+  constructor({ runsMax = RUNS_MAX, blocksMax = BLOCKS_MAX }: LearnedLimits = {}) {
     this.#runsMax = runsMax;
+    this.#blocksMax = blocksMax;
   }
 
   /** Runs of blocks remembered. */
@@ -70,12 +84,20 @@ export class LearnedPlanner {
     return this.#tree.size;
   }
 
+  /** Blocks of all runs remembered. */
+  get blockCount(): number {
+    return this.#tree.blockCount;
+  }
+
   /** Plans one request and learns that it was made. Requests come in the order of their times. */
   plan(request: PlannedRequest): LearnedPlan {
     const { atMs, keys, length, cumulativeTokens } = request;
     this.#sweep(atMs);
     const path = this.#tree.find(keys, length);
-    for (const node of path.nodes) this.#answer(node, path.knownLength);
+    for (const node of path.nodes) {
+      const isMerged = node !== path.nodes.at(-1) && isRepeated(node, atMs);
+      if (!isMerged) this.#answer(node, path.knownLength);
+    }
     const layerEnds = request.layers.map((layer) => layer.length);
     const nodes = this.#tree.insert(keys, length, path, layerEnds, atMs);
     const last = nodes.at(-1) ?? null;
@@ -88,18 +110,23 @@ export class LearnedPlanner {
       tail: request.tail === 'lone' && path.knownLength > 0 ? 'plain' : request.tail,
     };
     const boundaries = findBoundaries(request, nodes, newest, this.#classes);
-    for (const { node, index, classes } of boundaries) {
+    // Before this use is counted: it says nothing yet of when the next one comes.
+    const decided = this.#decide(request, nodes, boundaries);
+    for (const { node, index, place, classes } of boundaries) {
+      if (node.openUse && place !== 'tail') continue;
       node.openUse = this.#uses.open(atMs, classes);
       node.openIndex = index;
     }
     last.turns += 1;
-    return { ...this.#decide(request, nodes, boundaries), boundaries, request, nodes };
+    return { ...decided, boundaries, request, nodes };
   }
 
   /** Takes note of what was sent: what it refreshes, and what it writes once the response begins. */
   sent(plan: LearnedPlan, breakpoints: readonly SentBreakpoint[]): PlanTicket {
-    const { request, nodes, hitIndex } = plan;
+    const { request, nodes } = plan;
     const written: BelievedEntry[] = [];
+    // A client's own breakpoints need not find what ours would.
+    const hitIndex = readIndexOf(nodes, breakpoints, request);
     for (const node of nodes) refresh(node, hitIndex, request.atMs);
     for (const { index, isHour } of breakpoints) {
       const node = nodes.find((each) => index < endOf(each));
@@ -108,10 +135,9 @@ export class LearnedPlanner {
         index,
         isHour,
         readyMs: Infinity,
-        expiresMs: request.atMs + ttlMs[isHour ? '1h' : '5m'],
+        expiresMs: request.atMs + ttlMsOf(isHour),
       };
-      node.entries.push(entry);
-      if (node.entries.length > ENTRIES_MAX) node.entries.shift();
+      node.entries = [...node.entries.slice(1 - ENTRIES_MAX), entry];
       written.push(entry);
     }
     return { written, nodes };
@@ -129,10 +155,13 @@ export class LearnedPlanner {
 
   #sweep(nowMs: number): void {
     this.#uses.expire(nowMs);
-    if (this.#tree.size > this.#runsMax) this.#tree.shrinkTo(Math.floor(this.#runsMax * KEPT_SHARE));
+    const { size, blockCount } = this.#tree;
+    if (size > this.#runsMax || blockCount > this.#blocksMax)
+      this.#tree.shrinkTo(Math.floor(Math.min(size, this.#runsMax) * KEPT_SHARE));
     this.#untilSweep -= 1;
     if (this.#untilSweep > 0) return;
     this.#untilSweep = SWEEP_EVERY;
+    this.#tree.tidy(nowMs);
     this.#tree.forgetBefore(nowMs - IDLE_MS);
   }
 
@@ -166,33 +195,9 @@ export class LearnedPlanner {
   }
 }
 
-function reachesMinimum({ cumulativeHighTokens, prices }: PlannedRequest, index: number): boolean {
-  return (cumulativeHighTokens[index] ?? 0) >= prices.minCacheableTokens;
-}
-
-/** The longest readable prefix on a path, and the longest with an hour's entry. */
-function deepestReadable(
-  nodes: readonly PrefixNode[],
-  { length, atMs }: PlannedRequest,
-): { readonly hit: number; readonly hourHit: number } {
-  let hit = -1;
-  let hourHit = -1;
-  for (const node of nodes) {
-    if (node.entries.length > 0) node.entries = node.entries.filter(({ expiresMs }) => expiresMs > atMs);
-    for (const { index, readyMs, isHour } of node.entries) {
-      if (index >= length || readyMs > atMs) continue;
-      hit = Math.max(hit, index);
-      if (isHour) hourHit = Math.max(hourHit, index);
-    }
-  }
-  return { hit, hourHit };
-}
-
-function refresh(node: PrefixNode, hit: number, nowMs: number): void {
-  for (const entry of node.entries) {
-    if (entry.index <= hit && entry.readyMs <= nowMs)
-      entry.expiresMs = Math.max(entry.expiresMs, nowMs + ttlMs[entry.isHour ? '1h' : '5m']);
-  }
+/** Was the end of the run used a moment ago? The two uses count as one. */
+function isRepeated({ openUse, openIndex, start, keys }: PrefixNode, nowMs: number): boolean {
+  return openUse !== null && openIndex === start + keys.length - 1 && nowMs - openUse.atMs < MERGED_MS;
 }
 
 /** What lies behind the hit, boundary by boundary; one below the minimum is part of the next. */
@@ -252,14 +257,9 @@ function toBreakpoints(
   };
   add(stretches[count - 1]?.boundary);
   add(stretches[hourCount - 1]?.boundary);
-  if (hit >= 0 && !isFound(hit, chosen, request))
-    chosen.push({ index: hit, place: 'read', isHour: hit <= lastHour, within5m: 1, within1h: 1 });
+  const reader = hit < 0 || isFound(hit, chosen, request) ? -1 : findReader(hit, request);
+  if (reader >= 0)
+    chosen.push({ index: reader, place: 'read', isHour: reader <= lastHour, within5m: 1, within1h: 1 });
   for (let order = count - 1; order > 0; order -= 1) add(stretches[order - 1]?.boundary);
   return chosen.slice(0, BREAKPOINTS_MAX);
-}
-
-/** Does one of the breakpoints find the hit when it looks back? */
-function isFound(hit: number, chosen: readonly PlannedBreakpoint[], request: PlannedRequest): boolean {
-  const at = request.positions[hit] ?? 0;
-  return chosen.some(({ index }) => (request.positions[index] ?? 0) - at < request.lookbackPositions);
 }

@@ -3,15 +3,18 @@ import { AGES_MS, enterSpan, leaveSpan, type ReuseCounts } from './statistics.ts
 /** A use of a prefix, and the classes that learn from when the next one comes. */
 export interface OpenUse {
   readonly atMs: number;
-  readonly classes: readonly ReuseCounts[];
+  /** None once it is judged, so that it keeps nothing in memory. */
+  classes: readonly ReuseCounts[];
   /** The span of age that it is in; the number of spans once it is judged. */
   span: number;
 }
 
-/** Uses that wait for the end of a span at most; beyond, the oldest are judged early. */
-const WAITING_MAX = 100_000;
+/** Uses that wait for the end of a span at most; beyond, the oldest are judged early. Most come back in the first. */
+const WAITING_MAX: readonly number[] = [100_000, 25_000, 25_000, 25_000, 25_000];
 /** Judged uses that are let go of at once. */
 const RELEASE_AT = 4096;
+
+const NONE: readonly ReuseCounts[] = [];
 
 /** Uses in order of time, waiting for the end of one span. */
 interface Waiting {
@@ -33,9 +36,9 @@ export class OpenUses {
 
   /** The next use has come. */
   answer(use: OpenUse): void {
-    if (use.span >= AGES_MS.length) return;
+    if (isJudged(use)) return;
     for (const counts of use.classes) leaveSpan(counts, use.span, true);
-    use.span = AGES_MS.length;
+    close(use);
   }
 
   /** Judges uses whose span is over by now. */
@@ -48,9 +51,11 @@ export class OpenUses {
 
   #expireSpan(waiting: Waiting, span: number, beforeMs: number): void {
     const { uses } = waiting;
+    const most = WAITING_MAX[span] ?? 0;
     for (; waiting.head < uses.length; waiting.head += 1) {
       const use = uses[waiting.head];
-      if (!use || (use.atMs >= beforeMs && uses.length - waiting.head <= WAITING_MAX)) break;
+      // An entry written or read then has just ended, so at that very age the span is over.
+      if (!use || (use.atMs > beforeMs && uses.length - waiting.head <= most)) break;
       if (use.span === span) this.#passOn(use);
     }
     if (waiting.head < RELEASE_AT || waiting.head * 2 < uses.length) return;
@@ -61,9 +66,24 @@ export class OpenUses {
   /** Nothing came in its span: it goes on into the next. */
   #passOn(use: OpenUse): void {
     for (const counts of use.classes) leaveSpan(counts, use.span, false);
-    use.span += 1;
-    if (use.span >= AGES_MS.length) return;
-    for (const counts of use.classes) enterSpan(counts, use.span);
-    this.#bySpan[use.span]?.uses.push(use);
+    const span = use.span + 1;
+    if (span >= AGES_MS.length) {
+      close(use);
+      return;
+    }
+    use.span = span;
+    for (const counts of use.classes) enterSpan(counts, span);
+    this.#bySpan[span]?.uses.push(use);
   }
+}
+
+/** Has the use taught all that it could? */
+export function isJudged({ span }: OpenUse): boolean {
+  return span >= AGES_MS.length;
+}
+
+/** All that a use could teach is learned. */
+function close(use: OpenUse): void {
+  use.span = AGES_MS.length;
+  use.classes = NONE;
 }

@@ -1,4 +1,4 @@
-import type { OpenUse } from './open-uses.ts';
+import { isJudged, type OpenUse } from './open-uses.ts';
 import type { ReuseCounts } from './statistics.ts';
 
 /** An entry that the cache is believed to hold, on the edge of a node. */
@@ -19,8 +19,8 @@ export interface PrefixNode {
   keys: number[];
   childCount: number;
   lastUseMs: number;
-  /** By index. */
-  entries: BelievedEntry[];
+  /** In the order in which they were written. */
+  entries: readonly BelievedEntry[];
   /** How soon requests come by the end of the run again; null before the first did. */
   counts: ReuseCounts | null;
   /** The latest use of the run's end, or of the place where a request ended inside it. */
@@ -134,6 +134,16 @@ export class PrefixTree {
     return upper;
   }
 
+  /** Lets go of what has no further use: entries that have expired, and uses that have taught all they could. */
+  tidy(nowMs: number): void {
+    for (const node of this.#nodes.values()) {
+      if (node.openUse && isJudged(node.openUse)) node.openUse = null;
+      if (node.entries.length === 0) continue;
+      const kept = node.entries.filter(({ expiresMs }) => expiresMs > nowMs);
+      if (kept.length < node.entries.length) node.entries = kept.length > 0 ? kept : NO_ENTRIES;
+    }
+  }
+
   /** Forgets runs that were not used since a time, from the ends of paths backwards. */
   forgetBefore(timeMs: number): void {
     for (const node of this.#nodes.values()) {
@@ -142,11 +152,18 @@ export class PrefixTree {
     }
   }
 
-  /** Forgets what was not used for the longest until at most so many runs are left, or all that could go are gone. */
+  /** Forgets what was not used for the longest until at most so many runs are left. */
   shrinkTo(runs: number): void {
     if (this.#nodes.size <= runs) return;
     const times = Float64Array.from(this.#nodes.values(), (node) => node.lastUseMs).sort();
-    this.forgetBefore(times[Math.min(times.length - 1, times.length - runs)] ?? 0);
+    const timeMs = times[times.length - runs - 1] ?? Infinity;
+    this.forgetBefore(timeMs);
+    // Runs used at one and the same time may be more than are to go.
+    for (const node of this.#nodes.values()) {
+      let leaf: PrefixNode | null = node;
+      while (leaf && leaf.childCount === 0 && leaf.lastUseMs <= timeMs && this.#nodes.size > runs)
+        leaf = this.#remove(leaf);
+    }
   }
 
   /** Gives the parent. */
@@ -161,6 +178,9 @@ export class PrefixTree {
   }
 }
 
+/** One list for all runs without entries, which most are. */
+const NO_ENTRIES: readonly BelievedEntry[] = [];
+
 function newNode(parent: PrefixNode | null, start: number, keys: number[]): PrefixNode {
   return {
     parent,
@@ -168,7 +188,7 @@ function newNode(parent: PrefixNode | null, start: number, keys: number[]): Pref
     keys,
     childCount: 0,
     lastUseMs: 0,
-    entries: [],
+    entries: NO_ENTRIES,
     counts: null,
     openUse: null,
     openIndex: -1,

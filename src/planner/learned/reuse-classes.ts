@@ -1,18 +1,22 @@
 import { noCounts, type ReuseCounts } from './statistics.ts';
 
-/** Classes remembered; those not asked for the longest go first. */
-const CLASSES_MAX = 20_000;
+/** Classes of a generation; those that two of them did not ask for are forgotten. */
+const GENERATION_MAX = 10_000;
 
 /** Uses that are alike learn together: counts by the name of a class. */
 export class ReuseClasses {
-  readonly #byName = new Map<string, ReuseCounts>();
+  #young = new Map<string, ReuseCounts>();
+  #old = new Map<string, ReuseCounts>();
 
   get(name: string): ReuseCounts {
-    const known = this.#byName.get(name);
-    if (known) return known;
-    const counts = noCounts();
-    this.#byName.set(name, counts);
-    if (this.#byName.size > CLASSES_MAX) this.#byName.delete(this.#byName.keys().next().value ?? '');
+    const young = this.#young.get(name);
+    if (young) return young;
+    const counts = this.#old.get(name) ?? noCounts();
+    if (this.#young.size >= GENERATION_MAX) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(name, counts);
     return counts;
   }
 }
