@@ -20,23 +20,26 @@ function isReadable({ readyMs, expiresMs }: BelievedEntry, nowMs: number): boole
   return readyMs <= nowMs && nowMs < expiresMs;
 }
 
-/** The longest readable prefix on a path, and the longest with an hour's entry; forgets what has expired. */
+/** Is the entry being written, its response not begun yet? */
+export function isPending({ readyMs, expiresMs }: BelievedEntry, nowMs: number): boolean {
+  return nowMs < readyMs && nowMs < expiresMs;
+}
+
+/** The longest readable prefix on a path, of all entries or of those of an hour; -1 without one. */
 export function deepestReadable(
   nodes: readonly PrefixNode[],
   { length, atMs }: PlannedRequest,
-): { readonly hit: number; readonly hourHit: number } {
-  let hit = -1;
-  let hourHit = -1;
-  for (const node of nodes) {
-    if (node.entries.length > 0) node.entries = node.entries.filter(({ expiresMs }) => expiresMs > atMs);
-    for (const entry of node.entries) {
-      const { index, isHour } = entry;
-      if (index >= length || !isReadable(entry, atMs)) continue;
-      hit = Math.max(hit, index);
-      if (isHour) hourHit = Math.max(hourHit, index);
+  ttl: 'any' | '1h',
+): number {
+  for (let order = nodes.length - 1; order >= 0; order -= 1) {
+    let deepest = -1;
+    for (const entry of nodes[order]?.entries ?? []) {
+      const isWanted = (ttl === 'any' || entry.isHour) && entry.index < length && entry.index > deepest;
+      if (isWanted && isReadable(entry, atMs)) deepest = entry.index;
     }
+    if (deepest >= 0) return deepest;
   }
-  return { hit, hourHit };
+  return -1;
 }
 
 /** Does one of the breakpoints find an entry when it looks back (spec 2.2)? */

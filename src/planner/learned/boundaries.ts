@@ -7,26 +7,38 @@ import { noCounts, reuseChance, type ReuseChance, type ReuseCounts } from './sta
 export class Boundary {
   /** Last block that a breakpoint there covers. */
   readonly index: number;
-  readonly tokens: number;
   readonly place: Exclude<PlaceName, 'read'>;
   readonly node: PrefixNode;
-  /** What learns from when the prefix is used again, the widest class first. */
-  readonly classes: readonly ReuseCounts[];
-  readonly #isDoubtful: boolean;
+  readonly #around: Around;
+  #classes: readonly ReuseCounts[] | null = null;
   #chance: ReuseChance | null = null;
 
-  constructor(facts: Pick<Boundary, 'index' | 'tokens' | 'place' | 'node' | 'classes'>, isDoubtful: boolean) {
-    this.index = facts.index;
-    this.tokens = facts.tokens;
-    this.place = facts.place;
-    this.node = facts.node;
-    this.classes = facts.classes;
-    this.#isDoubtful = isDoubtful;
+  constructor(index: number, place: Boundary['place'], node: PrefixNode, around: Around) {
+    this.index = index;
+    this.place = place;
+    this.node = node;
+    this.#around = around;
   }
 
-  /** When the prefix will be used again, as far as is known; worked out when first asked for, which most never are. */
+  /** Tokens up to and including the block. */
+  get tokens(): number {
+    return this.#around.request.cumulativeTokens[this.index] ?? 0;
+  }
+
+  /** What learns from when the prefix is used again, the widest class first. Made when first asked for: most never are. */
+  get classes(): readonly ReuseCounts[] {
+    const { request, newest, classes } = this.#around;
+    this.#classes ??=
+      this.place === 'tail'
+        ? tailClasses(request, newest, classes)
+        : sharedClasses(this.place, this.node, request.application, classes);
+    return this.#classes;
+  }
+
+  /** When the prefix will be used again, as far as is known. */
   get chance(): ReuseChance {
-    this.#chance ??= reuseChance(this.classes, this.#isDoubtful);
+    const isDoubtful = this.place === 'tail' && this.#around.newest.tail !== 'plain';
+    this.#chance ??= reuseChance(this.classes, isDoubtful);
     return this.#chance;
   }
 }
@@ -45,50 +57,41 @@ export interface Newest {
   /** Tokens that no request had before. */
   readonly freshTokens: number;
   readonly tail: TailKind;
+  /** Requests that ended in its run before. */
+  readonly turns: number;
+}
+
+/** What the boundaries of one request have in common. */
+interface Around {
+  readonly request: PlannedRequest;
+  readonly newest: Newest;
+  readonly classes: ReuseClasses;
 }
 
 function tailClasses(request: PlannedRequest, newest: Newest, classes: ReuseClasses): readonly ReuseCounts[] {
   const { newest: kind, application } = request;
   const size = sizeClass(newest.freshTokens);
-  const turn = Math.min(TURNS_MAX, newest.node.turns);
   const root = `tail ${newest.tail}`;
   return [
     classes.get(root),
     classes.get(`${root}|${kind}`),
-    classes.get(`${root}|${kind}|${size}|${turn}`),
+    classes.get(`${root}|${kind}|${size}|${Math.min(TURNS_MAX, newest.turns)}`),
     classes.get(`${root}|${kind}|${size}|of ${application}`),
   ];
 }
 
-/** Classes of what requests of one application share, looked up once for a request. */
-interface SharedClasses {
-  readonly all: ReuseCounts;
-  readonly ofApplication: () => ReuseCounts;
-  readonly byPopularity: (popularity: number) => ReuseCounts;
-}
-
-function sharedClasses(application: number, classes: ReuseClasses): SharedClasses {
-  const known: ReuseCounts[] = [];
-  let ofApplication: ReuseCounts | null = null;
-  return {
-    all: classes.get('shared'),
-    ofApplication: () => (ofApplication ??= classes.get(`shared|${application}`)),
-    byPopularity: (popularity) => (known[popularity] ??= classes.get(`shared|${application}|${popularity}`)),
-  };
-}
-
-function classesOf(
+/** Classes of what several requests share, the run's own among them. */
+function sharedClasses(
   place: PlaceName,
   node: PrefixNode,
   application: number,
-  shared: SharedClasses,
   classes: ReuseClasses,
 ): readonly ReuseCounts[] {
   node.counts ??= noCounts();
   // A place each: where tools stay and system prompts do not, neither may speak for the other.
   if (place !== 'shared') return [classes.get(place), classes.get(`${place}|${application}`), node.counts];
   const popularity = Math.min(POPULARITY_MAX, sizeClass(1 + (node.counts.judged[0] ?? 0)));
-  return [shared.all, shared.ofApplication(), shared.byPopularity(popularity), node.counts];
+  return [...classes.ofShared(application, popularity), node.counts];
 }
 
 /** The last block up to `end`, and behind `from`, on which a breakpoint may stand; -1 without one. */
@@ -115,7 +118,7 @@ export function findBoundaries(
   classes: ReuseClasses,
 ): readonly Boundary[] {
   const boundaries: Boundary[] = [];
-  const shared = sharedClasses(request.application, classes);
+  const around: Around = { request, newest, classes };
   let from = -1;
   for (const node of worthALook(nodes, request)) {
     const isTail = node === newest.node;
@@ -124,13 +127,7 @@ export function findBoundaries(
     if (index < 0) continue;
     const layer = request.layers.find(({ length }) => length === end + 1);
     const place = layer?.place ?? (isTail ? 'tail' : 'shared');
-    const own =
-      place === 'tail'
-        ? tailClasses(request, newest, classes)
-        : classesOf(place, node, request.application, shared, classes);
-    const isDoubtful = place === 'tail' && newest.tail !== 'plain';
-    const tokens = request.cumulativeTokens[index] ?? 0;
-    boundaries.push(new Boundary({ index, tokens, place, node, classes: own }, isDoubtful));
+    boundaries.push(new Boundary(index, place, node, around));
     from = index;
   }
   return boundaries;

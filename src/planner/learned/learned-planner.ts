@@ -2,6 +2,7 @@ import { BREAKPOINTS_MAX } from '../../core/index.ts';
 import {
   deepestReadable,
   findReader,
+  isPending,
   isFound,
   reachesMinimum,
   readIndexOf,
@@ -58,6 +59,11 @@ const IDLE_MS = 25 * 3_600_000;
 const SWEEP_EVERY = 4096;
 /** Uses of a shared prefix as close as this say no more than one: what is used a thousand times a second costs no more. */
 const MERGED_MS = 1000;
+/** Requests a second whose uses are followed, and how many more in a burst: habits show in a sample as well. */
+const FOLLOWED_PER_SECOND = 10;
+const FOLLOWED_AT_ONCE = 10_000;
+/** Nothing is written. */
+const NOTHING: Extent = { hourCount: 0, count: 0 };
 /** Entries believed on one run; of more, the shortest prefixes go. */
 const ENTRIES_MAX = 64;
 
@@ -73,6 +79,8 @@ export class LearnedPlanner {
   readonly #runsMax: number;
   readonly #blocksMax: number;
   #untilSweep = SWEEP_EVERY;
+  #credit = FOLLOWED_AT_ONCE;
+  #creditMs = 0;
 
   constructor({ runsMax = RUNS_MAX, blocksMax = BLOCKS_MAX }: LearnedLimits = {}) {
     this.#runsMax = runsMax;
@@ -108,17 +116,35 @@ export class LearnedPlanner {
       freshTokens: (cumulativeTokens[length - 1] ?? 0) - known,
       // What was seen before is not alone, whatever it looks like.
       tail: request.tail === 'lone' && path.knownLength > 0 ? 'plain' : request.tail,
+      turns: last.turns,
     };
     const boundaries = findBoundaries(request, nodes, newest, this.#classes);
     // Before this use is counted: it says nothing yet of when the next one comes.
     const decided = this.#decide(request, nodes, boundaries);
-    for (const { node, index, place, classes } of boundaries) {
-      if (node.openUse && place !== 'tail') continue;
-      node.openUse = this.#uses.open(atMs, classes);
-      node.openIndex = index;
-    }
+    if (this.#isFollowed(atMs)) for (const boundary of boundaries) this.#open(boundary, atMs);
     last.turns += 1;
     return { ...decided, boundaries, request, nodes };
+  }
+
+  /** Is this one of the requests whose uses are followed? All are, unless there are more than are needed. */
+  #isFollowed(nowMs: number): boolean {
+    const earned = ((nowMs - this.#creditMs) / 1000) * FOLLOWED_PER_SECOND;
+    this.#credit = Math.min(FOLLOWED_AT_ONCE, this.#credit + earned);
+    this.#creditMs = nowMs;
+    if (this.#credit < 1) return false;
+    this.#credit -= 1;
+    return true;
+  }
+
+  /** A use of a boundary begins. Where enough is known of a shared one, only some are followed. */
+  #open(boundary: Boundary, nowMs: number): void {
+    const { node, place } = boundary;
+    if (place !== 'tail') {
+      const isWanted = node.counts === null || this.#uses.isWanted(node.counts);
+      if (node.openUse || !isWanted) return;
+    }
+    node.openUse = this.#uses.open(nowMs, boundary.classes);
+    node.openIndex = boundary.index;
   }
 
   /** Takes note of what was sent: what it refreshes, and what it writes once the response begins. */
@@ -126,7 +152,8 @@ export class LearnedPlanner {
     const { request, nodes } = plan;
     const written: BelievedEntry[] = [];
     // A client's own breakpoints need not find what ours would.
-    const hitIndex = readIndexOf(nodes, breakpoints, request);
+    const isAsPlanned = breakpoints === plan.breakpoints;
+    const hitIndex = isAsPlanned ? plan.hitIndex : readIndexOf(nodes, breakpoints, request);
     for (const node of nodes) refresh(node, hitIndex, request.atMs);
     for (const { index, isHour } of breakpoints) {
       const node = nodes.find((each) => index < endOf(each));
@@ -137,7 +164,8 @@ export class LearnedPlanner {
         readyMs: Infinity,
         expiresMs: request.atMs + ttlMsOf(isHour),
       };
-      node.entries = [...node.entries.slice(1 - ENTRIES_MAX), entry];
+      const alive = node.entries.filter(({ expiresMs }) => expiresMs > request.atMs);
+      node.entries = [...alive.slice(1 - ENTRIES_MAX), entry];
       written.push(entry);
     }
     return { written, nodes };
@@ -160,7 +188,7 @@ export class LearnedPlanner {
       this.#tree.shrinkTo(Math.floor(Math.min(size, this.#runsMax) * KEPT_SHARE));
     this.#untilSweep -= 1;
     if (this.#untilSweep > 0) return;
-    this.#untilSweep = SWEEP_EVERY;
+    this.#untilSweep = Math.max(SWEEP_EVERY, size >> 3);
     this.#tree.tidy(nowMs);
     this.#tree.forgetBefore(nowMs - IDLE_MS);
   }
@@ -176,8 +204,13 @@ export class LearnedPlanner {
     nodes: readonly PrefixNode[],
     boundaries: readonly Boundary[],
   ): Pick<LearnedPlan, 'breakpoints' | 'hitIndex' | 'isInFlight'> {
-    const { hit, hourHit } = deepestReadable(nodes, request);
+    const hit = deepestReadable(nodes, request, 'any');
     const stretches = stretchesBehind(hit, boundaries, request);
+    if (stretches.length === 0) {
+      const breakpoints = toBreakpoints(NOTHING, stretches, hit, request);
+      return { breakpoints, hitIndex: hit, isInFlight: false };
+    }
+    const hourHit = deepestReadable(nodes, request, '1h');
     const tail = boundaries.at(-1);
     const conversation = nodes.at(-1);
     const atRisk: AtRisk = {
@@ -211,7 +244,7 @@ function stretchesBehind(
   for (const boundary of boundaries) {
     const { index, tokens, node } = boundary;
     if (index <= hit || !reachesMinimum(request, index)) continue;
-    const isInFlight = node.entries.some((entry) => entry.readyMs > request.atMs && entry.index >= index);
+    const isInFlight = node.entries.some((entry) => entry.index >= index && isPending(entry, request.atMs));
     stretches.push({ boundary, tokens: tokens - from, isInFlight });
     from = tokens;
   }
@@ -250,7 +283,7 @@ function toBreakpoints(
 ): readonly PlannedBreakpoint[] {
   const chosen: PlannedBreakpoint[] = [];
   const lastHour = stretches[hourCount - 1]?.boundary.index ?? -1;
-  const add = (boundary: Boundary | undefined): void => {
+  const add = (boundary: Stretch['boundary'] | undefined): void => {
     if (!boundary || chosen.some(({ index }) => index === boundary.index)) return;
     const { index, place, chance } = boundary;
     chosen.push({ index, place, isHour: index <= lastHour, ...chance });

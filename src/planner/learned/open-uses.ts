@@ -11,6 +11,9 @@ export interface OpenUse {
 
 /** Uses that wait for the end of a span at most; beyond, the oldest are judged early. Most come back in the first. */
 const WAITING_MAX: readonly number[] = [100_000, 25_000, 25_000, 25_000, 25_000];
+/** Uses judged of late from which on a class says what it has to say (200 is the most, since older ones fade). */
+const SETTLED = 150;
+const TAKEN_ONE_IN = 8;
 /** Judged uses that are let go of at once. */
 const RELEASE_AT = 4096;
 
@@ -25,11 +28,20 @@ interface Waiting {
 /** Uses waiting for the next one, and what they teach when it comes or a span of time is over. */
 export class OpenUses {
   readonly #bySpan: readonly Waiting[] = AGES_MS.map(() => ({ uses: [], head: 0 }));
+  #passed = 0;
+
+  /** Should a use be counted in a class? Settled ones take one in eight. */
+  isWanted({ judged }: ReuseCounts): boolean {
+    if ((judged[0] ?? 0) < SETTLED) return true;
+    this.#passed += 1;
+    return this.#passed % TAKEN_ONE_IN === 0;
+  }
 
   /** A prefix is used now. */
   open(nowMs: number, classes: readonly ReuseCounts[]): OpenUse {
-    const use: OpenUse = { atMs: nowMs, classes, span: 0 };
-    for (const counts of classes) enterSpan(counts, 0);
+    const wanting = classes.filter((counts) => this.isWanted(counts));
+    const use: OpenUse = { atMs: nowMs, classes: wanting, span: 0 };
+    for (const counts of wanting) enterSpan(counts, 0);
     this.#bySpan[0]?.uses.push(use);
     return use;
   }

@@ -7,6 +7,22 @@ const GENERATION_MAX = 10_000;
 export class ReuseClasses {
   #young = new Map<string, ReuseCounts>();
   #old = new Map<string, ReuseCounts>();
+  #application = NaN;
+  #byPopularity: (readonly ReuseCounts[])[] = [];
+
+  /** Classes of what requests of an application share, by how popular it is; kept at hand for the latest application. */
+  ofShared(application: number, popularity: number): readonly ReuseCounts[] {
+    if (application !== this.#application) {
+      this.#application = application;
+      this.#byPopularity = [];
+    }
+    this.#byPopularity[popularity] ??= [
+      this.get('shared'),
+      this.get(`shared|${application}`),
+      this.get(`shared|${application}|${popularity}`),
+    ];
+    return this.#byPopularity[popularity] ?? [];
+  }
 
   get(name: string): ReuseCounts {
     const young = this.#young.get(name);

@@ -1,15 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { Boundary } from './boundaries.ts';
-import { PrefixTree } from './prefix-tree.ts';
+import type { Boundary } from './boundaries.ts';
 import type { PlanPrices } from './request.ts';
-import type { ReuseCounts } from './statistics.ts';
+import { reuseChance, type ReuseCounts } from './statistics.ts';
 import { chooseExtent, savedByHour, type AtRisk, type Extent, type Stretch } from './weigh.ts';
 
 const numRuns = Math.ceil(500 * Number(process.env['CACHEWRIGHT_EFFORT'] ?? 1));
 
-const [node] = new PrefixTree().insert([1], 1, { nodes: [], knownLength: 0 }, [], 0);
 const PRICES: PlanPrices = { read: 0.1, write5m: 1.25, write1h: 2, minCacheableTokens: 1024 };
 
 interface Known {
@@ -34,9 +32,8 @@ function sureCounts(within5m: number, within1h: number): ReuseCounts {
 }
 
 function stretchOf({ tokens, within5m, within1h, place = 'shared', isInFlight = false }: Known): Stretch {
-  if (!node) throw new Error('a path of one block has a run');
   const classes = [sureCounts(within5m, within1h)];
-  return { boundary: new Boundary({ index: 0, tokens, place, node, classes }, false), tokens, isInFlight };
+  return { boundary: { index: 0, place, chance: reuseChance(classes) }, tokens, isInFlight };
 }
 
 /** What an extent is expected to cost beyond no caching, written out from the rules. */

@@ -17,7 +17,7 @@ export interface AtRisk {
 
 /** A boundary behind the hit, and what lies between it and the one before. */
 export interface Stretch {
-  readonly boundary: Boundary;
+  readonly boundary: Pick<Boundary, 'index' | 'place' | 'chance'>;
   readonly tokens: number;
   /** Somebody else is writing it right now: to write it too buys nothing. */
   readonly isInFlight: boolean;
@@ -36,7 +36,7 @@ function costOfWrite({ boundary, isInFlight }: Stretch, prices: PlanPrices, isHo
 }
 
 /** What a token at risk is expected to save when the prefix behind it lives for an hour. */
-export function savedByHour({ chance }: Boundary, prices: PlanPrices): number {
+export function savedByHour({ chance }: Pick<Boundary, 'chance'>, prices: PlanPrices): number {
   return (prices.write5m - prices.read) * (chance.within1h - chance.within5m);
 }
 

@@ -77,7 +77,8 @@ class TraceRequest implements PlannedRequest {
 function startRun(trace: Trace, context: PolicyContext): PolicyRun {
   const [prices] = context.prices;
   if (!prices) throw new RangeError('a trace has at least one model');
-  const planner = new LearnedPlanner();
+  // The trace is in memory as a whole: so may be what is learned of it.
+  const planner = new LearnedPlanner({ runsMax: 1_000_000, blocksMax: 20_000_000 });
   const planned = new TraceRequest(trace, context, prices);
   let ticket: PlanTicket | null = null;
   return {
