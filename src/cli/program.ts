@@ -1,33 +1,35 @@
 import { Command, CommanderError } from 'commander';
 
 import { ListenError } from '../runtime/index.ts';
-import { addAuditCommand } from './commands/audit.ts';
-import { addDemoCommand } from './commands/demo.ts';
-import { addEmulateCommand } from './commands/emulate.ts';
-import { addExplainCommand } from './commands/explain.ts';
-import { addFidelityCommand } from './commands/fidelity.ts';
-import { addPlanCommand } from './commands/plan.ts';
-import { addProbeCommand } from './commands/probe.ts';
-import { addReplayCommand } from './commands/replay.ts';
-import { addServeCommand } from './commands/serve.ts';
 import { CommandError, UsageError } from './errors.ts';
 import { packageVersion } from './version.ts';
 
-function buildProgram(): Command {
+/** Adds one command to the program. */
+type AddCommand = (program: Command) => void;
+
+/** Commands in the order of the help, each with what loads it: a command has only its own parts in memory. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  serve: async () => (await import('./commands/serve.ts')).addServeCommand,
+  emulate: async () => (await import('./commands/emulate.ts')).addEmulateCommand,
+  audit: async () => (await import('./commands/audit.ts')).addAuditCommand,
+  demo: async () => (await import('./commands/demo.ts')).addDemoCommand,
+  plan: async () => (await import('./commands/plan.ts')).addPlanCommand,
+  probe: async () => (await import('./commands/probe.ts')).addProbeCommand,
+  explain: async () => (await import('./commands/explain.ts')).addExplainCommand,
+  fidelity: async () => (await import('./commands/fidelity.ts')).addFidelityCommand,
+  replay: async () => (await import('./commands/replay.ts')).addReplayCommand,
+};
+
+/** The program with the command that is asked for first; with all of them where that is none of ours. */
+async function buildProgram([, , asked = '']: readonly string[]): Promise<Command> {
   const program = new Command('cachewright')
     .description("Makes Claude's prompt cache pay: gateway, emulator and tools on one model of the cache.")
     .version(packageVersion())
     .showHelpAfterError('(--help shows what is possible)')
     .exitOverride();
-  addServeCommand(program);
-  addEmulateCommand(program);
-  addAuditCommand(program);
-  addDemoCommand(program);
-  addPlanCommand(program);
-  addProbeCommand(program);
-  addExplainCommand(program);
-  addFidelityCommand(program);
-  addReplayCommand(program);
+  const load = Object.hasOwn(COMMANDS, asked) ? COMMANDS[asked] : undefined;
+  const loads = load ? [load] : Object.values(COMMANDS);
+  for (const addCommand of await Promise.all(loads.map((loadOne) => loadOne()))) addCommand(program);
   for (const command of program.commands)
     command.exitOverride().showHelpAfterError('(--help shows what is possible)');
   return program;
@@ -41,7 +43,8 @@ function exitCodeOf(error: CommanderError): number {
 /** Runs the command line; gives the exit code: 0 fine, 1 a check or the work failed, 2 wrong usage. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
   try {
-    await buildProgram().parseAsync(argv);
+    const program = await buildProgram(argv);
+    await program.parseAsync(argv);
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return exitCodeOf(error);

@@ -1,7 +1,6 @@
 import { Option, type Command } from 'commander';
 
-import { defaultCacheRules, scaleTtls } from '../../core/index.ts';
-import { startEmulator } from '../../emulator/index.ts';
+import { defaultCacheRules, defaultCatalogue, scaleTtls, type Catalogue } from '../../core/index.ts';
 import { MODES, type Mode } from '../../engine/index.ts';
 import { reachUpstream, startGateway, type RequestLog } from '../../gateway/index.ts';
 import {
@@ -12,7 +11,7 @@ import {
   type LogLevel,
   type RunningServer,
 } from '../../runtime/index.ts';
-import { catalogueFrom, readConfigFile, type ConfigFile } from '../config.ts';
+import type { ConfigFile } from '../config.ts';
 import { defaultDataDir, readInstallationSecret } from '../data-dir.ts';
 import { CommandError, UsageError } from '../errors.ts';
 import { printJson, printLine, untilStopped } from '../io.ts';
@@ -107,8 +106,21 @@ async function check(flags: ServeFlags): Promise<void> {
     );
 }
 
+/** The configuration file, where there is one. What reads it is loaded only then: a gateway runs with little in memory. */
+async function readConfig(file: string | undefined): Promise<{ config: ConfigFile; catalogue: Catalogue }> {
+  if (file === undefined) return { config: {}, catalogue: defaultCatalogue };
+  const { catalogueFrom, readConfigFile } = await import('../config.ts');
+  const config = readConfigFile(file);
+  return { config, catalogue: catalogueFrom(config) };
+}
+
+async function startInside(ttlScale: number): Promise<RunningServer> {
+  const { startEmulator } = await import('../../emulator/index.ts');
+  return startEmulator({ port: 0, ttlScale });
+}
+
 async function serve(given: ServeFlags, command: Command): Promise<void> {
-  const config = given.config === undefined ? {} : readConfigFile(given.config);
+  const { config, catalogue } = await readConfig(given.config);
   const flags = withConfig(given, config, command);
   const isJson = flags.json ?? false;
   const named = checkUpstream(flags.upstream);
@@ -117,14 +129,12 @@ async function serve(given: ServeFlags, command: Command): Promise<void> {
       `--admin-host ${flags.adminHost} is open to other machines: give it an --admin-token`,
     );
   }
-  const catalogue = catalogueFrom(config);
   if (flags.check) return check(flags);
   const rules = scaleTtls(defaultCacheRules, flags.ttlScale);
   const { secret, warning } = readInstallationSecret(flags.dataDir);
   if (warning !== null) process.stderr.write(`cachewright: ${warning}\n`);
   const log = await requestLog(flags.logLevel);
-  let emulator: RunningServer | null = null;
-  if (named === EMULATOR) emulator = await startEmulator({ port: 0, ttlScale: flags.ttlScale });
+  const emulator = named === EMULATOR ? await startInside(flags.ttlScale) : null;
   const gateway = await startGateway({
     upstreamUrl: emulator?.url ?? named,
     listen: { host: flags.host, port: flags.port },
