@@ -99,10 +99,12 @@ function isOnePass({ serverToolUse, iterations }: BilledUsage): boolean {
   return (iterations?.length ?? 0) <= 1 && Object.values(serverToolUse).every((requests) => requests === 0);
 }
 
-/** Step 6: let the estimator learn from the bill. */
+/** Step 6: let the estimator and the planner learn from the bill. */
 function learn(context: EngineContext, prepared: Prepared, reading: UsageReading): void {
-  const { analysis } = prepared;
+  const { analysis, ticket } = prepared;
   if (!analysis || !reading.usage || !reading.complete || !isOnePass(reading.usage)) return;
+  const { planner } = context.options;
+  if (ticket) planner.billed(ticket, reading.usage.readTokens / Math.max(1, totalInputTokens(reading.usage)));
   context.calibration = observe(context.calibration, {
     model: analysis.prompt.model.facts.id,
     estimatedTokens: analysis.estimatedTokens,

@@ -1,20 +1,11 @@
-import { BREAKPOINTS_MAX } from '../../core/index.ts';
-import {
-  deepestReadable,
-  findReader,
-  isPending,
-  isFound,
-  reachesMinimum,
-  readIndexOf,
-  refresh,
-  ttlMsOf,
-} from './beliefs.ts';
+import { deepestReadable, reachesMinimum, readIndexOf, refresh, ttlMsOf } from './beliefs.ts';
 import { findBoundaries, type Boundary, type Newest } from './boundaries.ts';
 import { OpenUses } from './open-uses.ts';
 import { endOf, PrefixTree, type BelievedEntry, type PrefixNode } from './prefix-tree.ts';
 import type { PlannedBreakpoint, PlannedRequest } from './request.ts';
 import { ReuseClasses } from './reuse-classes.ts';
-import { chooseExtent, savedByHour, type AtRisk, type Extent, type Stretch } from './weigh.ts';
+import { stretchesBehind, toBreakpoints, tokensAtRisk } from './stretches.ts';
+import { chooseExtent, savedByHour, type AtRisk, type Extent } from './weigh.ts';
 
 /** What to do with one request, and what it was decided from. */
 export interface LearnedPlan {
@@ -35,10 +26,13 @@ export interface SentBreakpoint {
   readonly isHour: boolean;
 }
 
-/** What a request is believed to have written; for `begin` and `cancel`. */
+/** What a request is believed to have read and written; for `begin`, `cancel` and `billed`. */
 export interface PlanTicket {
   readonly written: readonly BelievedEntry[];
   readonly nodes: readonly PrefixNode[];
+  readonly request: PlannedRequest;
+  /** Last block of what it should read; -1 when nothing. */
+  readonly hitIndex: number;
 }
 
 /** Limits of what is remembered. */
@@ -57,11 +51,11 @@ const KEPT_SHARE = 0.75;
 const IDLE_MS = 25 * 3_600_000;
 /** Requests between two looks for what can go. */
 const SWEEP_EVERY = 4096;
-/** Uses of a shared prefix as close as this say no more than one: what is used a thousand times a second costs no more. */
-const MERGED_MS = 1000;
 /** Requests a second whose uses are followed, and how many more in a burst: habits show in a sample as well. */
 const FOLLOWED_PER_SECOND = 10;
 const FOLLOWED_AT_ONCE = 10_000;
+/** By so much of a prompt estimates and bills may differ. */
+const SHARE_TOLERANCE = 0.05;
 /** Nothing is written. */
 const NOTHING: Extent = { hourCount: 0, count: 0 };
 /** Entries believed on one run; of more, the shortest prefixes go. */
@@ -102,10 +96,7 @@ export class LearnedPlanner {
     const { atMs, keys, length, cumulativeTokens } = request;
     this.#sweep(atMs);
     const path = this.#tree.find(keys, length);
-    for (const node of path.nodes) {
-      const isMerged = node !== path.nodes.at(-1) && isRepeated(node, atMs);
-      if (!isMerged) this.#answer(node, path.knownLength);
-    }
+    for (const node of path.nodes) this.#answer(node, path.knownLength);
     const layerEnds = request.layers.map((layer) => layer.length);
     const nodes = this.#tree.insert(keys, length, path, layerEnds, atMs);
     const last = nodes.at(-1) ?? null;
@@ -168,12 +159,29 @@ export class LearnedPlanner {
       node.entries = [...alive.slice(1 - ENTRIES_MAX), entry];
       written.push(entry);
     }
-    return { written, nodes };
+    return { written, nodes, request, hitIndex };
   }
 
   /** The response has begun: what was written can be read. */
   begin({ written }: PlanTicket, readyMs: number): void {
     for (const entry of written) entry.readyMs = readyMs;
+  }
+
+  /**
+   * The bill has come: where much less was read than believed, the entries that were not read are gone, evicted or never
+   * written, and must not be counted on.
+   *
+   * @param readShare tokens read of all input tokens, 0 to 1: shares compare even where token counts are estimates
+   */
+  billed({ written, nodes, request, hitIndex }: PlanTicket, readShare: number): void {
+    const total = request.cumulativeTokens[request.length - 1] ?? 0;
+    const shareOf = (index: number): number => (request.cumulativeTokens[index] ?? 0) / Math.max(1, total);
+    if (hitIndex < 0 || readShare >= shareOf(hitIndex) - SHARE_TOLERANCE) return;
+    for (const node of nodes) {
+      node.entries = node.entries.filter(
+        (entry) => written.includes(entry) || shareOf(entry.index) <= readShare + SHARE_TOLERANCE,
+      );
+    }
   }
 
   /** The request failed before its response began: nothing was written. */
@@ -226,73 +234,4 @@ export class LearnedPlanner {
     const isInFlight = stretches.some((stretch) => stretch.isInFlight);
     return { breakpoints: toBreakpoints(extent, stretches, hit, request), hitIndex: hit, isInFlight };
   }
-}
-
-/** Was the end of the run used a moment ago? The two uses count as one. */
-function isRepeated({ openUse, openIndex, start, keys }: PrefixNode, nowMs: number): boolean {
-  return openUse !== null && openIndex === start + keys.length - 1 && nowMs - openUse.atMs < MERGED_MS;
-}
-
-/** What lies behind the hit, boundary by boundary; one below the minimum is part of the next. */
-function stretchesBehind(
-  hit: number,
-  boundaries: readonly Boundary[],
-  request: PlannedRequest,
-): readonly Stretch[] {
-  const stretches: Stretch[] = [];
-  let from = request.cumulativeTokens[hit] ?? 0;
-  for (const boundary of boundaries) {
-    const { index, tokens, node } = boundary;
-    if (index <= hit || !reachesMinimum(request, index)) continue;
-    const isInFlight = node.entries.some((entry) => entry.index >= index && isPending(entry, request.atMs));
-    stretches.push({ boundary, tokens: tokens - from, isInFlight });
-    from = tokens;
-  }
-  return stretches;
-}
-
-/** Tokens of the hit above the last hour's entry, each stretch weighed by how likely no other request keeps it alive. */
-function tokensAtRisk(
-  request: PlannedRequest,
-  boundaries: readonly Boundary[],
-  hit: number,
-  hourHit: number,
-): number {
-  let atRisk = 0;
-  let from = hourHit;
-  for (const { index, place, chance } of boundaries) {
-    const end = Math.min(index, hit);
-    if (end <= from) continue;
-    const isKept = place !== 'tail' && index <= hit ? chance.within5m : 0;
-    atRisk += tokensBetween(request, from, end) * (1 - isKept);
-    from = end;
-  }
-  return atRisk;
-}
-
-function tokensBetween({ cumulativeTokens }: PlannedRequest, from: number, to: number): number {
-  return (cumulativeTokens[to] ?? 0) - (from < 0 ? 0 : (cumulativeTokens[from] ?? 0));
-}
-
-/** The ends of what is written, what is needed to find what is read, and for nothing more the shared places between. */
-function toBreakpoints(
-  { hourCount, count }: Extent,
-  stretches: readonly Stretch[],
-  hit: number,
-  request: PlannedRequest,
-): readonly PlannedBreakpoint[] {
-  const chosen: PlannedBreakpoint[] = [];
-  const lastHour = stretches[hourCount - 1]?.boundary.index ?? -1;
-  const add = (boundary: Stretch['boundary'] | undefined): void => {
-    if (!boundary || chosen.some(({ index }) => index === boundary.index)) return;
-    const { index, place, chance } = boundary;
-    chosen.push({ index, place, isHour: index <= lastHour, ...chance });
-  };
-  add(stretches[count - 1]?.boundary);
-  add(stretches[hourCount - 1]?.boundary);
-  const reader = hit < 0 || isFound(hit, chosen, request) ? -1 : findReader(hit, request);
-  if (reader >= 0)
-    chosen.push({ index: reader, place: 'read', isHour: reader <= lastHour, within5m: 1, within1h: 1 });
-  for (let order = count - 1; order > 0; order -= 1) add(stretches[order - 1]?.boundary);
-  return chosen.slice(0, BREAKPOINTS_MAX);
 }
