@@ -1,4 +1,4 @@
-import { lowerBounds } from '../../src/replay/bounds/index.ts';
+import { lowerBounds } from '../../src/replay/bounds/lower-bounds.ts';
 import { findPolicy } from '../../src/replay/policies/index.ts';
 import { theoryPrices, type SimulationPrices } from '../../src/replay/prices.ts';
 import { noCacheUsdOf, summarisePolicy } from '../../src/replay/results.ts';

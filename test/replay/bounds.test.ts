@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { lowerBounds, type BoundCosts } from '../../src/replay/bounds/index.ts';
+import { lowerBounds, type BoundCosts } from '../../src/replay/bounds/lower-bounds.ts';
 import { clairvoyantPolicy } from '../../src/replay/policies/clairvoyant.ts';
 import { POLICIES } from '../../src/replay/policies/index.ts';
 import { theoryPrices } from '../../src/replay/prices.ts';
