@@ -32,5 +32,29 @@ export {
   type SentBreakpoint,
   type TailKind,
 } from './learned/index.ts';
+export {
+  breakEvens,
+  checkProjection,
+  measurePrompt,
+  measureUsage,
+  optimizer,
+  type AdviceFinding,
+  type BilledTime,
+  type BreakEven,
+  type BreakEvens,
+  type CheckOptions,
+  type FamilyAdvice,
+  type MeasuredPlace,
+  type MeasuredRequest,
+  type MonthProjection,
+  type Optimizer,
+  type OptimizerOptions,
+  type PlaceAdvice,
+  type PlaceReason,
+  type Projected,
+  type ProjectionCheck,
+  type RequestFacts,
+  type UsageCall,
+} from './optimizer/index.ts';
 export { asSent, placeBreakpoints, type Declined, type Placement, type Plan } from './place.ts';
 export { keyOfPrefix, toPlannedRequest, type PromptRequest } from './prompt-request.ts';

@@ -23,6 +23,34 @@ function request(system: string, ...texts: readonly string[]): object {
 const first = write('first.json', request(handbook, 'Hello'));
 const second = write('second.json', request(handbook, 'Hello', 'Good morning', 'Which rule is last?'));
 const edited = write('edited.json', request(handbook.replace('Rule 150:', 'Rule CL:'), 'Hello'));
+const segmented = write('segmented.json', {
+  model: 'claude-opus-5-5',
+  max_tokens: 100,
+  tools: [{ name: 'find', description: 'Finds a rule.', input_schema: { type: 'object' } }],
+  system: [
+    { type: 'text', text: 'You know every rule.' },
+    { type: 'text', text: handbook, cache_control: { type: 'ephemeral' } },
+  ],
+  messages: [{ role: 'user', content: 'Hello' }],
+});
+const refused = write('refused.json', {
+  model: 'claude-opus-99',
+  max_tokens: 100,
+  system: [1, 2, 3, 4, 5].map((rule) => ({
+    type: 'text',
+    text: `${rule} ${handbook}`,
+    cache_control: { type: 'ephemeral' },
+  })),
+  messages: [{ role: 'user', content: 'Hello' }],
+});
+
+interface PlanDocument {
+  readonly model: string;
+  readonly blocks: readonly { path: string; level: string; tokens: number }[];
+  readonly breakpoints: readonly { path: string; ttl: string; reason: string; why: string }[];
+  readonly expected: { costUsd: number; withoutCachingUsd: number };
+  readonly findings: readonly { code: string; place: string | null; sentence: string }[];
+}
 
 describe('plan', () => {
   it('says where breakpoints go, why, and what that costs', async () => {
@@ -32,18 +60,51 @@ describe('plan', () => {
     expect(result.stdout).toMatch(/input cost: \$0\.\d+ first, \$0\.\d+ again within the TTL/);
   });
 
+  it('draws the prompt: segments, tokens, what is cached for how long, markers', async () => {
+    const { stdout } = await runCli(['plan', segmented]);
+    const lines = stdout.split('\n');
+    expect(lines[1]).toMatch(/^ {2}tools {5} +~\d+ {2}█+ +5m {2}tools\.0$/);
+    expect(lines[2]).toMatch(
+      /^ {2}system {4}~\d,\d+ {2}█{24} {2}5m {2}system\.0 to system\.1 {2}◀ 5m client$/,
+    );
+    expect(lines[3]).toMatch(/^ {2}messages +~\d+ {2}░+ +-- {2}messages\.0\.content$/);
+  });
+
   it('--json is one document', async () => {
-    const plan = JSON.parse((await runCli(['plan', first, '--json'])).stdout) as {
-      breakpoints: { path: string; ttl: string; by: string }[];
-      inputCostUsd: { uncached: number; firstRequest: number; sameAgainWithinTtl: number };
-    };
-    expect(plan.breakpoints.map(({ path, ttl, by }) => [path, ttl, by])).toEqual([
-      ['system', '5m', 'cachewright'],
-      ['messages.0.content', '5m', 'cachewright'],
+    const plan = JSON.parse((await runCli(['plan', first, '--json'])).stdout) as PlanDocument;
+    expect(Object.keys(plan)).toEqual(['model', 'blocks', 'breakpoints', 'expected', 'findings']);
+    expect(plan.model).toBe('claude-opus-5-5');
+    expect(plan.blocks.map(({ path, level }) => [path, level])).toEqual([
+      ['system', 'system'],
+      ['messages.0.content', 'messages'],
     ]);
-    const { uncached, firstRequest, sameAgainWithinTtl } = plan.inputCostUsd;
-    expect(firstRequest / uncached).toBeCloseTo(1.25, 3);
-    expect(sameAgainWithinTtl / uncached).toBeCloseTo(0.05, 3);
+    expect(plan.breakpoints).toEqual([
+      {
+        path: 'system',
+        ttl: '5m',
+        reason: 'system-end',
+        why: expect.stringMatching(/same tools and system/),
+      },
+      { path: 'messages.0.content', ttl: '5m', reason: 'tail', why: expect.stringMatching(/the next turn/) },
+    ]);
+    const tokens = plan.blocks.reduce((sum, block) => sum + block.tokens, 0);
+    expect(plan.expected.withoutCachingUsd).toBeCloseTo((tokens * 4) / 1e6, 9);
+    expect(plan.expected.costUsd).toBeLessThan(plan.expected.withoutCachingUsd);
+    expect(plan.findings).toEqual([
+      { code: 'no-breakpoint', place: 'tools-end', sentence: expect.stringMatching(/^not at tools-end: /) },
+    ]);
+  });
+
+  it("--json tells the client's markers and what is wrong with them", async () => {
+    const read = async (file: string): Promise<PlanDocument> =>
+      JSON.parse((await runCli(['plan', file, '--json'])).stdout) as PlanDocument;
+    expect((await read(segmented)).breakpoints).toEqual([
+      { path: 'system.1', ttl: '5m', reason: 'client', why: 'set by the client (explicit)' },
+    ]);
+    const { findings, breakpoints } = await read(refused);
+    expect(findings.map(({ code }) => code)).toContain('markers-refused');
+    expect(findings.map(({ code }) => code)).toContain('model-unknown');
+    expect(breakpoints).toEqual([]);
   });
 
   it('--apply changes nothing but markers, also from stdin', async () => {

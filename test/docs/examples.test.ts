@@ -48,6 +48,16 @@ const EXPECTED: Readonly<Record<string, readonly RegExp[]>> = {
     /^support: live prefixes lost by an edit of handbook: 1$/,
     /^writing them again costs \$0\.\d{4} more than reading them$/,
   ],
+  'optimise-from-usage.ts': [
+    /^steady: 1h at system-end, saves \$77\.08 a month$/,
+    /^ {2}nine tenths of such months: \$7\d\.\d\d to \$7\d\.\d\d$/,
+    /^bursts: 5m at system-end, saves \$70\.36 a month$/,
+    /^ {2}nine tenths of such months: \$[456]\d\.\d\d to \$[789]\d\.\d\d$/,
+    /^report: do not cache, saves \$0\.00 a month$/,
+    /^ {2}nine tenths of such months: \$0\.00 to \$0\.00$/,
+    /^of 240 uses of system-end, 0\.0 % came within 5 minutes .* 1h is part of the cheapest choice$/,
+    /^saves \$77\.76 a month where \$77\.08 were projected/,
+  ],
   'plan-a-request.ts': [/^system: 5m, /, /^messages\.0\.content: 5m, /, /^not at tools-end: /],
 };
 

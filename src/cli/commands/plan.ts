@@ -1,23 +1,15 @@
 import { Option, type Command } from 'commander';
 import picocolors from 'picocolors';
 
-import {
-  billTokens,
-  cacheStep,
-  emptyCacheState,
-  formatUsd,
-  standardPricing,
-  toCacheRequest,
-  toUsd,
-  type CacheOutcome,
-  type PicoUsd,
-} from '../../core/index.ts';
+import { formatUsd, PICO_PER_USD } from '../../core/index.ts';
 import { analyseRequest, type Analysis } from '../../engine/index.ts';
 import { systemClock } from '../../runtime/index.ts';
 import { spliceMarkers } from '../../wire/index.ts';
 import { UsageError } from '../errors.ts';
 import { printJson, printLine, readRequestFile } from '../io.ts';
 import { renderTable } from '../table.ts';
+import { describePlan, forecast } from './plan-facts.ts';
+import { drawPrompt } from './plan-picture.ts';
 
 interface PlanFlags {
   readonly apply?: boolean;
@@ -25,68 +17,7 @@ interface PlanFlags {
   readonly placement: 'respect' | 'override';
 }
 
-/** Input cost of a request sent for the first time and sent again while its entries live. */
-interface Forecasts {
-  readonly uncachedPicoUsd: PicoUsd;
-  readonly firstPicoUsd: PicoUsd;
-  readonly nextPicoUsd: PicoUsd;
-  readonly first: CacheOutcome;
-}
-
-function priceOf(analysis: Analysis, outcome: CacheOutcome): PicoUsd {
-  const pricing = standardPricing(systemClock.nowMs());
-  return billTokens(analysis.prompt.model.facts, { ...outcome, outputTokens: 0 }, pricing).totalPicoUsd;
-}
-
-function forecast(analysis: Analysis): Forecasts {
-  const planned = toCacheRequest(analysis.prompt, analysis.chain, analysis.plan.breakpoints);
-  const plain = { ...planned, breakpoints: [] };
-  const [uncached] = cacheStep(emptyCacheState, plain, { startMs: 0, readyMs: 0 });
-  const [first, state] = cacheStep(emptyCacheState, planned, { startMs: 0, readyMs: 0 });
-  const [next] = cacheStep(state, planned, { startMs: 1, readyMs: 1 });
-  return {
-    uncachedPicoUsd: priceOf(analysis, uncached),
-    firstPicoUsd: priceOf(analysis, first),
-    nextPicoUsd: priceOf(analysis, next),
-    first,
-  };
-}
-
-function describe(analysis: Analysis): object {
-  const { plan, prompt, chain } = analysis;
-  const costs = forecast(analysis);
-  return {
-    model: prompt.model.facts.id,
-    modelNote: prompt.model.note,
-    minCacheableTokens: prompt.model.facts.minCacheableTokens,
-    estimatedTokens: chain.cumulativeTokens.at(-1) ?? 0,
-    markerProblem: prompt.markerProblem?.message ?? null,
-    breakpoints: plan.breakpoints.map(({ blockIndex, ttl, origin }) => ({
-      path: prompt.blocks[blockIndex]?.path.join('.') ?? '',
-      ttl,
-      by: plan.added.some((own) => own.blockIndex === blockIndex) ? 'cachewright' : `client (${origin})`,
-      prefixTokens: chain.cumulativeTokens[blockIndex] ?? 0,
-      reason: plan.added.find((own) => own.blockIndex === blockIndex)?.reason ?? 'set by the client',
-    })),
-    declined: plan.declined,
-    inputCostUsd: {
-      uncached: toUsd(costs.uncachedPicoUsd),
-      firstRequest: toUsd(costs.firstPicoUsd),
-      sameAgainWithinTtl: toUsd(costs.nextPicoUsd),
-    },
-  };
-}
-
-function printPlan(analysis: Analysis): void {
-  const { plan, prompt, chain } = analysis;
-  const costs = forecast(analysis);
-  const total = chain.cumulativeTokens.at(-1) ?? 0;
-  if (prompt.model.note !== null) printLine(picocolors.yellow(prompt.model.note));
-  printLine(
-    `${picocolors.bold(prompt.model.facts.id)}, about ${total.toLocaleString('en-US')} tokens, minimum ${prompt.model.facts.minCacheableTokens}`,
-  );
-  if (prompt.markerProblem)
-    printLine(picocolors.red(`the API would refuse the markers: ${prompt.markerProblem.message}`));
+function printBreakpoints({ plan, prompt, chain }: Analysis): void {
   const rows = plan.breakpoints.map(({ blockIndex, ttl }) => {
     const own = plan.added.find((placement) => placement.blockIndex === blockIndex);
     const prefix = `~${(chain.cumulativeTokens[blockIndex] ?? 0).toLocaleString('en-US')}`;
@@ -96,10 +27,25 @@ function printPlan(analysis: Analysis): void {
   printLine(
     rows.length > 0 ? renderTable(['breakpoint', 'TTL', 'prefix', 'by', 'why'], rows) : 'no breakpoint',
   );
-  for (const { place, reason } of plan.declined) printLine(picocolors.dim(`not at ${place}: ${reason}`));
+}
+
+function printPlan(analysis: Analysis, atMs: number): void {
+  const { facts } = analysis.prompt.model;
+  const costs = forecast(analysis, atMs);
+  const description = describePlan(analysis, costs, atMs);
+  const total = costs.first.totalTokens.toLocaleString('en-US');
   printLine(
-    `input cost: ${formatUsd(costs.firstPicoUsd)} first, ${formatUsd(costs.nextPicoUsd)} again within the TTL, ${formatUsd(costs.uncachedPicoUsd)} uncached (estimated)`,
+    `${picocolors.bold(facts.id)}, about ${total} tokens, minimum ${facts.minCacheableTokens.toLocaleString('en-US')}`,
   );
+  for (const line of drawPrompt(description)) printLine(line);
+  printBreakpoints(analysis);
+  const paint = { 'model-unknown': picocolors.yellow, 'markers-refused': picocolors.red };
+  for (const { code, sentence } of description.findings)
+    printLine(code === 'no-breakpoint' ? picocolors.dim(sentence) : paint[code](sentence));
+  const again = `${formatUsd(costs.firstPicoUsd)} first, ${formatUsd(costs.nextPicoUsd)} again within the TTL`;
+  const uncached = `${formatUsd(costs.uncachedPicoUsd)} uncached (estimated)`;
+  const mean = formatUsd(BigInt(Math.round(description.expected.costUsd * Number(PICO_PER_USD))));
+  printLine(`input cost: ${again}, ${uncached}; ${mean} on average with the expected reuse`);
 }
 
 function plan(file: string, flags: PlanFlags): void {
@@ -108,11 +54,11 @@ function plan(file: string, flags: PlanFlags): void {
   if ('skipReason' in analysis) throw new UsageError(`${file} is left as it is: ${analysis.skipReason}`);
   if (flags.apply) {
     process.stdout.write(spliceMarkers(analysis.bytes, analysis.map, analysis.plan.added).bytes);
-  } else if (flags.json) {
-    printJson(describe(analysis));
-  } else {
-    printPlan(analysis);
+    return;
   }
+  const atMs = systemClock.nowMs();
+  if (flags.json) printJson(describePlan(analysis, forecast(analysis, atMs), atMs));
+  else printPlan(analysis, atMs);
 }
 
 /** `plan`: where breakpoints go in one request, and why. */

@@ -53,12 +53,19 @@ function parseOnly(text: string | undefined): readonly string[] {
   throw new UsageError(`--only ${unknown}: questions are ${QUESTIONS.map(({ name }) => name).join(', ')}`);
 }
 
+/** Where a redirect leads, without a path: that is the service's own text. */
+function originOf(location: string | null, base: string): string {
+  return location !== null && URL.canParse(location, base) ? new URL(location, base).origin : 'nowhere';
+}
+
 function createTransport(upstream: URL, apiKey: string): Transport {
   const base = upstream.href.replace(/\/+$/, '');
   return async ({ method, path, body, headers }) => {
     try {
       const response = await fetch(base + path, {
         method,
+        // A redirect would take the key, and the prompts that are paid for, to whoever the service names.
+        redirect: 'manual',
         headers: {
           'content-type': 'application/json',
           'anthropic-version': '2023-06-01',
@@ -67,6 +74,12 @@ function createTransport(upstream: URL, apiKey: string): Transport {
         },
         ...(body !== null && { body: JSON.stringify(body) }),
       });
+      if (response.status >= 300 && response.status < 400) {
+        await response.body?.cancel();
+        const target = originOf(response.headers.get('location'), base);
+        const message = `a redirect to ${target}, which is not followed with your key: name the API itself as --upstream`;
+        return { status: response.status, retryAfterMs: null, text: JSON.stringify({ error: { message } }) };
+      }
       const after = Number(response.headers.get('retry-after') ?? Number.NaN);
       // A service that repeats the key in an error must not bring it onto the screen or into the profile.
       const text = (await response.text()).replaceAll(apiKey, '[key]');
