@@ -2,12 +2,13 @@ import { billTokens, billUncached, totalInputTokens, type PicoUsd, type TokenCou
 import type { LoggedCall } from '../logs/index.ts';
 import type { BilledUsage } from '../wire/index.ts';
 import { attribute, attributeWhole, type Piece } from './attribute.ts';
+import { AuditPlanner } from './audit-planner.ts';
 import { BillSimulator } from './bill-simulator.ts';
 import { Conversation, judge, type Verdict } from './conversation.ts';
 import { createModelFinder, stepsOf, type FindModel, type Step } from './steps.ts';
 import { SeenKeys } from './seen-keys.ts';
 import { createTotals, type AuditTotals } from './totals.ts';
-import { WHAT_IF_POLICIES } from './what-if.ts';
+import { WHAT_IF_NAMES } from './what-if.ts';
 
 /** Conversations followed at once; the one used longest ago is forgotten first, and counts anew if it comes back. */
 const CONVERSATIONS_MAX = 2000;
@@ -22,6 +23,7 @@ export class Audit {
   readonly #conversations = new Map<string, Conversation>();
   readonly #seen = new SeenKeys();
   readonly #simulator = new BillSimulator();
+  readonly #planner = new AuditPlanner();
   readonly #findModel: FindModel = createModelFinder((note) => {
     if (this.totals.modelNotes.size < NOTES_MAX) this.totals.modelNotes.add(note);
   });
@@ -89,7 +91,7 @@ export class Audit {
       this.#addRecorded(call, step, verdict);
       return;
     }
-    const track = conversation.open(step.model, this.totals.hours);
+    const track = conversation.open(step.model, this.totals.hours, this.#planner);
     const gapMs = call.atMs - track.usedMs;
     const { readTokens, write1hTokens } = step.tokens;
     const policies = track.whatIf.advance({
@@ -114,7 +116,7 @@ export class Audit {
   #addRecorded(call: LoggedCall, step: Step, verdict: Verdict): void {
     this.#addPieces(step, attribute(step, verdict.segments));
     this.#addNoCaching(step);
-    for (const { name } of WHAT_IF_POLICIES) {
+    for (const name of WHAT_IF_NAMES) {
       const extra = name === 'automatic-5m' ? (call.recorded?.automaticExtraPicoUsd ?? 0n) : 0n;
       this.totals.addPolicy(name, step.cost.totalPicoUsd + extra);
     }
@@ -124,7 +126,7 @@ export class Audit {
     const part = step.kind === 'compaction' ? 'compaction' : 'side_steps';
     this.#addPieces(step, attributeWhole(step, part));
     this.#addNoCaching(step);
-    for (const { name } of WHAT_IF_POLICIES) this.totals.addPolicy(name, step.cost.totalPicoUsd);
+    for (const name of WHAT_IF_NAMES) this.totals.addPolicy(name, step.cost.totalPicoUsd);
   }
 
   #addPieces(step: Step, pieces: readonly Piece[]): void {
@@ -138,7 +140,7 @@ export class Audit {
 
   #addPolicies(step: Step, policies: readonly TokenCounts[]): void {
     this.#addNoCaching(step);
-    for (const [index, { name }] of WHAT_IF_POLICIES.entries()) {
+    for (const [index, name] of WHAT_IF_NAMES.entries()) {
       const tokens = policies[index] ?? step.tokens;
       const { totalPicoUsd } = billTokens(step.model, tokens, step.pricing);
       this.totals.addPolicy(name, totalPicoUsd + step.cost.serverToolsPicoUsd);

@@ -84,6 +84,7 @@ function listAssumptions(totals: AuditTotals): readonly string[] {
     'What if: each call repeats the one before up to what that had read and written; the rest is new or changed.',
     'Prefixes lost inside their lifetime are lost to every policy; entries live 5 or 60 minutes sharp.',
     'Automatic caching marks the last block only: conversations share nothing. The others also mark what they share.',
+    "Cachewright: the gateway's planner, without keep-alive; it learns from the calls in the order of the log.",
     ...when(
       write1hTokens > 0,
       'A 1h write pays when its own conversation reads it after a pause of 5 minutes or more.',

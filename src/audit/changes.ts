@@ -12,7 +12,7 @@ interface Candidate {
 }
 
 const CHANGES_MAX = 3;
-/** A modelled difference below this share of the bill may be an error of the model: held against real bills it is 0.3 % off. */
+/** A modelled difference below this share of the bill may be an error of the model. */
 const MODEL_ERROR_PER_CENT = 1n;
 
 function beyondReading(totals: AuditTotals, ...names: readonly PartName[]): PicoUsd {
@@ -40,11 +40,11 @@ function policyChanges(totals: AuditTotals): readonly Candidate[] {
       savedPicoUsd: savedBy(totals, 'always-1h'),
     },
     {
-      name: 'cachewright-5m',
-      title: hasHourWrites ? 'mark with ttl 5m in place of 1h' : "mark as Cachewright's rule does",
+      name: 'cachewright',
+      title: 'let the gateway place the breakpoints (cachewright serve)',
       detail: hasHourWrites
         ? `1h writes that no pause needed cost ${formatUsd(premium)} more than 5m; modelled`
-        : 'tools, system and the end of the conversation, ttl 5m; modelled',
+        : 'what comes again is written, for 1h where a pause is likely; modelled',
       savedPicoUsd: savedBy(totals, 'cachewright'),
     },
   ];

@@ -1,6 +1,7 @@
 import type { LoggedCall, MissEvidence } from '../logs/index.ts';
 import { totalInputTokens, type ModelFacts, type TokenCounts } from '../core/index.ts';
 import type { Segment } from './attribute.ts';
+import type { AuditPlanner } from './audit-planner.ts';
 import { HourWrites, type HourTotals } from './hour-writes.ts';
 import type { PartName } from './report-data.ts';
 import { WhatIf } from './what-if.ts';
@@ -34,15 +35,16 @@ const TRACKS_MAX = 4;
 /** One conversation on one model: caches are per model (spec 8). */
 export class Track {
   readonly hours: HourWrites;
-  readonly whatIf: WhatIf = new WhatIf();
+  readonly whatIf: WhatIf;
   readonly #extents = new Map<string, Extent>();
   #latest: Extent | null = null;
   usedMs = 0;
   readyMs = 0;
   clientVersion: string | null = null;
 
-  constructor(totals: HourTotals) {
+  constructor(totals: HourTotals, planner: AuditPlanner) {
     this.hours = new HourWrites(totals);
+    this.whatIf = new WhatIf(planner);
   }
 
   /** What the call extends: the one that it names while that is remembered, else the latest. */
@@ -87,9 +89,9 @@ export class Conversation {
   }
 
   /** The track of a model, made where there is none. */
-  open(model: ModelFacts, totals: HourTotals): Track {
+  open(model: ModelFacts, totals: HourTotals, planner: AuditPlanner): Track {
     const known = this.#tracks.get(model.id);
-    const track = known ?? new Track(totals);
+    const track = known ?? new Track(totals, planner);
     this.#tracks.delete(model.id);
     this.#tracks.set(model.id, track);
     const [oldest] = this.#tracks;

@@ -21,10 +21,17 @@ test('the page tells what was paid, saved and lost, with what each share is a sh
     'from 2026-09-01 to 2026-11-20',
     'no caching $12,411.20 −$9,271.23',
     'everything at 1h $3,211.40 −$71.43',
-    '311 calls that stood in several files count once.',
+    'Met again, in resumed or forked sessions, and counted once: 311 calls.',
     'Made by cachewright 1.2.3',
   ])
     expect(text).toContain(part);
+});
+
+test('one of a thing is told as one', async () => {
+  const text = textOf(
+    await renderAuditHtml({ ...makeAuditReport(), calls: 1, conversations: 1, files: 1 }, '1'),
+  );
+  expect(text).toContain('1 call in 1 conversation, 1 file, from');
 });
 
 test('a part that cost nothing is left out', async () => {

@@ -23,6 +23,10 @@ function formatOf({ numerator, denominator }: Ratio, things: string): string {
   return `${formatCount(numerator)} of ${formatCount(denominator)} ${things}`;
 }
 
+function countOf(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** Days only: the hour says nothing here. */
 function spanOf({ fromMs, toMs }: AuditReport): string {
   if (fromMs === null || toMs === null) return 'without dates';
@@ -48,7 +52,7 @@ function cardsOf(report: AuditReport): readonly SummaryCard[] {
   const beyondUsd = parts.reduce((sum, part) => sum + part.beyondReading.usd, 0);
   const noCaching = policies.find(({ name }) => name === 'no-caching');
   return [
-    { label: 'Paid', value: formatDollars(paid.usd), note: `${formatCount(report.calls)} calls` },
+    { label: 'Paid', value: formatDollars(paid.usd), note: countOf(report.calls, 'call') },
     ...(noCaching ? [cachingCard(noCaching)] : []),
     {
       label: 'Misses, beyond what reading costs',
@@ -210,15 +214,15 @@ export async function renderAuditHtml(report: AuditReport, version: string): Pro
   const { files, calls, conversations, repeatedCalls, estimatedCalls } = report;
   const counted = [
     ...(repeatedCalls > 0
-      ? [`${formatCount(repeatedCalls)} calls that stood in several files count once.`]
+      ? [`Met again, in resumed or forked sessions, and counted once: ${countOf(repeatedCalls, 'call')}.`]
       : []),
     ...(estimatedCalls > 0
-      ? [`${formatCount(estimatedCalls)} calls had no usage in the log and are billed from estimated tokens.`]
+      ? [`Without usage in the log, and billed from estimated tokens: ${countOf(estimatedCalls, 'call')}.`]
       : []),
   ];
   return renderHtmlPage({
     title: 'What prompt caching cost and saved',
-    subtitle: `${formatCount(calls)} calls in ${formatCount(conversations)} conversations, ${formatCount(files)} files, ${spanOf(report)}`,
+    subtitle: `${countOf(calls, 'call')} in ${countOf(conversations, 'conversation')}, ${countOf(files, 'file')}, ${spanOf(report)}`,
     cards: cardsOf(report),
     sections: [
       await partsSection(report),

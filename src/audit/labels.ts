@@ -32,5 +32,5 @@ export const POLICY_LABELS: Readonly<Record<AuditPolicy['name'], string>> = {
   'no-caching': 'no caching',
   'automatic-5m': 'automatic caching, 5m',
   'always-1h': 'everything at 1h',
-  cachewright: "Cachewright's rule, 5m",
+  cachewright: 'Cachewright',
 };

@@ -3,62 +3,41 @@ import {
   emptyCacheState,
   type Breakpoint,
   type CacheState,
-  type ModelFacts,
   type TokenCounts,
   type Ttl,
 } from '../core/index.ts';
+import type { AuditPlanner } from './audit-planner.ts';
+import { LearnedWhatIf } from './learned-what-if.ts';
+import type { AuditPolicy } from './report-data.ts';
+import { requestOf, type Prefix, type WhatIfStep } from './what-if-step.ts';
 
 /** A breakpoint rule: always the end of the prompt, and perhaps the part that conversations share. */
-interface Policy {
-  readonly name: 'automatic-5m' | 'always-1h' | 'cachewright';
+interface FixedPolicy {
   readonly ttl: Ttl;
   readonly marksShared: boolean;
 }
 
-/** Policies that a log is held against. */
-export const WHAT_IF_POLICIES: readonly Policy[] = [
-  { name: 'automatic-5m', ttl: '5m', marksShared: false },
-  { name: 'always-1h', ttl: '1h', marksShared: true },
-  { name: 'cachewright', ttl: '5m', marksShared: true },
+/** In the order of the first names of `WHAT_IF_NAMES`. */
+const FIXED_POLICIES: readonly FixedPolicy[] = [
+  { ttl: '5m', marksShared: false },
+  { ttl: '1h', marksShared: true },
 ];
 
-/** A step of a conversation as the policies see it. */
-export interface WhatIfStep {
-  readonly model: ModelFacts;
-  readonly atMs: number;
-  readonly readyMs: number;
-  readonly tokens: TokenCounts;
-  readonly totalTokens: number;
-  /** Up to here the next call repeats the prompt. */
-  readonly endTokens: number;
-  /** Up to here the prompt is that of the call before; what was read where the log does not say. */
-  readonly sharedTokens: number;
-}
-
-interface Prefix {
-  readonly id: string;
-  readonly tokens: number;
-}
+/** Policies that a log is held against; the last is the gateway's planner. */
+export const WHAT_IF_NAMES: readonly AuditPolicy['name'][] = ['automatic-5m', 'always-1h', 'cachewright'];
 
 /** Ends of earlier calls that are remembered: enough for every hit, since the next call begins at the last. */
 const ENDS_MAX = 6;
 
-function breakpointsOf(policy: Policy, prefixes: readonly Prefix[], shared: Prefix | null): Breakpoint[] {
+function breakpointsOf(
+  policy: FixedPolicy,
+  prefixes: readonly Prefix[],
+  shared: Prefix | null,
+): Breakpoint[] {
   const last = prefixes.length - 1;
   const sharedIndex = policy.marksShared && shared ? prefixes.indexOf(shared) : -1;
   const at = sharedIndex >= 0 && sharedIndex < last ? [sharedIndex, last] : [last];
   return at.map((blockIndex) => ({ blockIndex, ttl: policy.ttl, origin: 'explicit' }));
-}
-
-function requestOf(prefixes: readonly Prefix[], breakpoints: readonly Breakpoint[], minimum: number) {
-  return {
-    partition: '',
-    prefixIds: prefixes.map((prefix) => prefix.id),
-    cumulativeTokens: prefixes.map((prefix) => prefix.tokens),
-    positions: prefixes.map((_prefix, index) => index),
-    breakpoints,
-    minCacheableTokens: minimum,
-  };
 }
 
 /**
@@ -66,13 +45,17 @@ function requestOf(prefixes: readonly Prefix[], breakpoints: readonly Breakpoint
  * no earlier call of the conversation ended with: its tools and system prompt.
  */
 export class WhatIf {
-  #states: readonly CacheState[] = WHAT_IF_POLICIES.map(() => emptyCacheState);
+  #states: readonly CacheState[] = FIXED_POLICIES.map(() => emptyCacheState);
   #ends: readonly Prefix[] = [];
   #shared: Prefix | null = null;
-  #usedMs: number | null = null;
   #steps = 0;
+  readonly #learned: LearnedWhatIf;
 
-  /** Input and output tokens of the step under each policy, in the order of `WHAT_IF_POLICIES`. */
+  constructor(planner: AuditPlanner) {
+    this.#learned = new LearnedWhatIf(planner);
+  }
+
+  /** Input and output tokens of the step under each policy, in the order of `WHAT_IF_NAMES`. */
   advance(step: WhatIfStep): readonly TokenCounts[] {
     this.#keepEnds(this.#ends.filter((end) => end.tokens <= step.sharedTokens));
     if (this.#shared && this.#shared.tokens > step.sharedTokens) this.#keepShared(null);
@@ -85,11 +68,10 @@ export class WhatIf {
       .filter((prefix) => prefix.tokens < end.tokens)
       .toSorted((a, b) => a.tokens - b.tokens);
     const prefixes = [...below, end];
-    const results = WHAT_IF_POLICIES.map((policy, index) => this.#stepUnder(policy, index, prefixes, step));
+    const results = FIXED_POLICIES.map((policy, index) => this.#stepUnder(policy, index, prefixes, step));
     this.#states = results.map(([, state]) => state);
     this.#keepEnds([...this.#ends.filter((own) => own.tokens < end.tokens), end].slice(-ENDS_MAX));
-    this.#usedMs = step.atMs;
-    return results.map(([tokens]) => tokens);
+    return [...results.map(([tokens]) => tokens), this.#learned.advance(step)];
   }
 
   /** What left the path is never asked for again: its entries go, so that a conversation stays small however long. */
@@ -109,37 +91,26 @@ export class WhatIf {
     this.#shared = shared;
   }
 
-  /** What the log read at no call's end is the part that conversations share; policies that mark it would have it too. */
-  #learnShared(step: WhatIfStep): void {
-    const { readTokens } = step.tokens;
+  /**
+   * What the log read at no call's end is the part that conversations share. Some conversation had it alive just now,
+   * and a policy that marks it for an hour would have it too.
+   */
+  #learnShared({ tokens: { readTokens }, sharedTokens, atMs }: WhatIfStep): void {
     const isEnd = this.#ends.some((end) => end.tokens === readTokens);
-    if (readTokens === 0 || isEnd || readTokens > step.sharedTokens) return;
-    const isNew = readTokens !== this.#shared?.tokens;
-    const shared =
-      isNew || !this.#shared ? { id: `shared ${this.#steps}`, tokens: readTokens } : this.#shared;
+    if (readTokens === 0 || isEnd || readTokens > sharedTokens) return;
+    const known = readTokens === this.#shared?.tokens ? this.#shared : null;
+    const shared = known ?? { id: `shared ${this.#steps}`, tokens: readTokens };
     this.#keepShared(shared);
     this.#states = this.#states.map((state, index) => {
-      const policy = WHAT_IF_POLICIES[index];
-      const usedMs = policy ? this.#sharedUseMs(policy, step, isNew) : null;
-      if (!policy || usedMs === null) return state;
+      const policy = FIXED_POLICIES[index];
+      if (!policy?.marksShared) return state;
       const request = requestOf([shared], breakpointsOf(policy, [shared], null), 0);
-      return cacheStep(state, request, { startMs: usedMs, readyMs: usedMs })[1];
+      return cacheStep(state, request, { startMs: atMs, readyMs: atMs })[1];
     });
   }
 
-  /**
-   * When the shared part was last used under a policy. The log read it, so some conversation had it alive: just now,
-   * as far as a policy's entries live as long as those of the log; a 5m rule is not credited with what may be owed to
-   * a 1h entry, and has it then only from this conversation's own last call.
-   */
-  #sharedUseMs(policy: Policy, step: WhatIfStep, isNew: boolean): number | null {
-    if (!policy.marksShared) return null;
-    if (policy.ttl === '1h' || step.tokens.write1hTokens === 0) return step.atMs;
-    return isNew ? this.#usedMs : null;
-  }
-
   #stepUnder(
-    policy: Policy,
+    policy: FixedPolicy,
     index: number,
     prefixes: readonly Prefix[],
     step: WhatIfStep,

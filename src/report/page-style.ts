@@ -51,7 +51,7 @@ footer{margin:48px 0 0;padding:20px 0 0;border-top:1px solid var(--rule);font-si
 footer h2{font-size:1rem;color:var(--ink)}
 footer ul{padding-left:20px;margin:6px 0 12px;max-width:75ch}`;
 
-/** A wide table as cards: the row's heading on top, then each value under the name of its column, two side by side. */
+/** A wide table as cards: the row's heading on top, then each value under the name of its column, three side by side. */
 const PHONE = `
 @media screen and (max-width:640px){
 body{padding:20px 16px 32px}
@@ -63,7 +63,7 @@ body{padding:20px 16px 32px}
 .slim-table{width:100%;min-width:0}
 .wide-table,.wide-table tbody,.wide-table caption{display:block}
 .wide-table thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-.wide-table tr{display:grid;grid-template-columns:1fr 1fr;gap:8px 16px;padding:12px 0;border-bottom:1px solid var(--rule)}
+.wide-table tr{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:8px 12px;padding:12px 0;border-bottom:1px solid var(--rule)}
 .wide-table th[scope=row]{grid-column:1/-1;min-width:0;padding:0;border:0;font-size:1rem}
 .wide-table td{padding:0;border:0;text-align:left}
 .wide-table td::before{content:attr(data-label);display:block;color:var(--quiet);font-size:.8125rem;white-space:normal}

@@ -65,7 +65,7 @@ export function makeAuditReport(): AuditReport {
     policies: [
       policy('no-caching', 'no caching', 12_411.2),
       policy('always-1h', 'everything at 1h', 3_211.4),
-      policy('cachewright', "Cachewright's rule, 5m", 2_902.1),
+      policy('cachewright', 'Cachewright', 2_902.1),
     ],
     changes: [
       {

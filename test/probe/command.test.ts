@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -79,4 +82,54 @@ describe('cachewright probe', () => {
     expect(result.stderr).toContain('no question was answered');
     expect(readdirSync(folder)).toEqual([]);
   });
+
+  it.each([301, 302, 303, 307, 308])(
+    'does not take the key along when redirected with %i',
+    async (status) => {
+      const other = await listen((_request, response) => response.end('{}'));
+      const upstream = await listen((_request, response) => {
+        response.writeHead(status, { location: `${other.url}/v1/messages?from=upstream` }).end();
+      });
+      try {
+        const result = await probe(upstream.url, '--yes', '--repeat', '1', '--only', 'outputFormatLevel');
+        expect(result.code).toBe(1);
+        expect(result.stdout).toContain(
+          `the service answered ${status}: a redirect to ${other.url}, which is`,
+        );
+        expect(result.stdout).not.toContain('from=upstream');
+        expect(upstream.count()).toBe(1);
+        expect(other.count()).toBe(0);
+      } finally {
+        await upstream.close();
+        await other.close();
+      }
+    },
+  );
 });
+
+interface Listener {
+  readonly url: string;
+  readonly count: () => number;
+  readonly close: () => Promise<void>;
+}
+
+/** A service that answers every request alike, and counts them. */
+async function listen(answer: RequestListener): Promise<Listener> {
+  let requests = 0;
+  const server = createServer((request, response) => {
+    requests += 1;
+    answer(request, response);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    count: () => requests,
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
