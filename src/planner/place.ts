@@ -102,6 +102,7 @@ const WEIGHED_PLACES = ['tail', 'system-end', 'tools-end'] as const;
 function declineRest(learned: LearnedPlan, seen: ReadonlySet<PlaceName>): Declined[] {
   return WEIGHED_PLACES.flatMap((place) => {
     if (seen.has(place)) return [];
+    if (learned.hitIndex === learned.request.length - 1) return [{ place, reason: 'it is read' }];
     const boundary = learned.boundaries.find((each) => each.place === place);
     const reason = boundary
       ? declineReason(learned, boundary.index, boundary.chance.within5m)

@@ -79,7 +79,7 @@ interface Lookup {
  *
  * 1. Breakpoints on a prefix shorter than the model's minimum count for nothing (spec 3).
  * 2. From the last breakpoint to the first, look back over at most 20 positions for an entry that is
- *    readable at the start of this request; the first found is the longest (spec 2.2).
+ *    readable at the start of this request; the longest found counts (spec 2.2).
  * 3. Bill by the three positions: A the hit, B the last 1h breakpoint after it, C the last one (spec 4.5).
  * 4. The read renews, free of charge and each for its own TTL, every live entry on its path (spec 4.3).
  * 5. Every breakpoint beyond the hit writes an entry, readable once the response begins, living from the
@@ -146,15 +146,17 @@ function findLongestHit(
   rules: CacheRules,
 ): Lookup {
   let nearMiss: NearMiss | null = null;
+  let hitIndex = -1;
   for (const breakpoint of eligible.toReversed()) {
     for (const index of lookbackFrom(request.positions, breakpoint.blockIndex, rules)) {
+      // A breakpoint inside a collapsed run may find what a later one steps over, so the others are asked as well.
+      if (index <= hitIndex) break;
       const entries = state.entries.get(request.prefixIds[index] ?? '') ?? [];
-      if (entries.some((entry) => isReadable(state, entry, nowMs, rules)))
-        return { hitIndex: index, nearMiss };
-      nearMiss ??= describeNearMiss(entries, index, nowMs, rules);
+      if (entries.some((entry) => isReadable(state, entry, nowMs, rules))) hitIndex = index;
+      else nearMiss ??= describeNearMiss(entries, index, nowMs, rules);
     }
   }
-  return { hitIndex: -1, nearMiss };
+  return { hitIndex, nearMiss: nearMiss && nearMiss.blockIndex > hitIndex ? nearMiss : null };
 }
 
 function describeNearMiss(

@@ -95,6 +95,9 @@ export class LearnedPlanner {
   plan(request: PlannedRequest): LearnedPlan {
     const { atMs, keys, length, cumulativeTokens } = request;
     this.#sweep(atMs);
+    const isFollowed = this.#isFollowed(atMs);
+    const whole = isFollowed ? null : this.#readWhole(request);
+    if (whole) return whole;
     const path = this.#tree.find(keys, length);
     for (const node of path.nodes) this.#answer(node, path.knownLength);
     const layerEnds = request.layers.map((layer) => layer.length);
@@ -112,7 +115,7 @@ export class LearnedPlanner {
     const boundaries = findBoundaries(request, nodes, newest, this.#classes);
     // Before this use is counted: it says nothing yet of when the next one comes.
     const decided = this.#decide(request, nodes, boundaries);
-    if (this.#isFollowed(atMs)) for (const boundary of boundaries) this.#open(boundary, atMs);
+    if (isFollowed) for (const boundary of boundaries) this.#open(boundary, atMs);
     last.turns += 1;
     return { ...decided, boundaries, request, nodes };
   }
@@ -125,6 +128,22 @@ export class LearnedPlanner {
     if (this.#credit < 1) return false;
     this.#credit -= 1;
     return true;
+  }
+
+  /**
+   * Among more requests than are followed, one that reads all of its prompt is not walked through: there is nothing to
+   * decide, and what its beginnings share is kept up to date by those that are.
+   */
+  #readWhole(request: PlannedRequest): LearnedPlan | null {
+    const { atMs, keys, length } = request;
+    const node = this.#tree.lastBlock(keys[length - 1] ?? NaN, length - 1);
+    const hitIndex = node ? deepestReadable([node], request, 'any') : -1;
+    if (!node || hitIndex < length - 1) return null;
+    this.#answer(node, length);
+    node.lastUseMs = atMs;
+    node.turns += 1;
+    const breakpoints = toBreakpoints(NOTHING, [], hitIndex, request);
+    return { breakpoints, hitIndex, isInFlight: false, boundaries: [], request, nodes: [node] };
   }
 
   /** A use of a boundary begins. Where enough is known of a shared one, only some are followed. */

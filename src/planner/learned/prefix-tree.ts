@@ -59,6 +59,12 @@ export class PrefixTree {
     return this.#blockCount;
   }
 
+  /** The run that consists of one block alone, by its key and index; null where there is none. */
+  lastBlock(key: number, index: number): PrefixNode | null {
+    const node = this.#nodes.get(key);
+    return node?.start === index && node.keys.length === 1 ? node : null;
+  }
+
   /** Follows as much of a path as is known. */
   find(keys: ArrayLike<number>, length: number): TreePath {
     const nodes: PrefixNode[] = [];
