@@ -1,7 +1,7 @@
 import { endOf, type PrefixNode } from './prefix-tree.ts';
 import type { PlaceName, PlannedRequest, TailKind } from './request.ts';
 import { sizeClass, type ReuseClasses } from './reuse-classes.ts';
-import { noCounts, reuseChance, type ReuseChance, type ReuseCounts } from './statistics.ts';
+import { chanceWithin5m, noCounts, reuseChance, type ReuseChance, type ReuseCounts } from './statistics.ts';
 
 /** A place on a request's path where a breakpoint could pay. */
 export class Boundary {
@@ -33,6 +33,11 @@ export class Boundary {
         ? tailClasses(request, newest, classes)
         : sharedClasses(this.place, this.node, request.application, classes);
     return this.#classes;
+  }
+
+  /** The nearer half of `chance`, for those of which no more is asked. */
+  get within5m(): number {
+    return this.#chance?.within5m ?? chanceWithin5m(this.classes);
   }
 
   /** When the prefix will be used again, as far as is known. */

@@ -215,7 +215,7 @@ export class LearnedPlanner {
       this.#tree.shrinkTo(Math.floor(Math.min(size, this.#runsMax) * KEPT_SHARE));
     this.#untilSweep -= 1;
     if (this.#untilSweep > 0) return;
-    this.#untilSweep = Math.max(SWEEP_EVERY, size >> 3);
+    this.#untilSweep = Math.max(SWEEP_EVERY, size);
     this.#tree.tidy(nowMs);
     this.#tree.forgetBefore(nowMs - IDLE_MS);
   }

@@ -45,18 +45,29 @@ export function leaveSpan({ judged, back, open }: ReuseCounts, span: number, isB
 /** The same where the request itself gives reason to doubt: just too few to be written without experience. */
 const DOUBTFUL_PRIOR: readonly number[] = [0.19, 0.01, 0.01, 0.01, 0.01];
 
-/** What classes from the widest to the narrowest say together: each corrects the one before by its own uses. */
+/** Share that comes back in a span of those that wait, as classes from the widest to the narrowest say together. */
+function hazardOf(classes: readonly ReuseCounts[], span: number, prior: number): number {
+  let hazard = prior;
+  for (const { judged, back, open } of classes) {
+    // Who is in the span now has been so for half of it on average.
+    const atRisk = (judged[span] ?? 0) + (open[span] ?? 0) / 2;
+    hazard = ((back[span] ?? 0) + PRIOR_WEIGHT * hazard) / (atRisk + PRIOR_WEIGHT);
+  }
+  return hazard;
+}
+
+/** Probability that a use comes back within five minutes. */
+export function chanceWithin5m(classes: readonly ReuseCounts[]): number {
+  return hazardOf(classes, 0, PRIOR[0] ?? 0);
+}
+
+/** When a use comes back: each class, from the widest to the narrowest, corrects the one before by its own uses. */
 export function reuseChance(classes: readonly ReuseCounts[], isDoubtful = false): ReuseChance {
+  const prior = isDoubtful ? DOUBTFUL_PRIOR : PRIOR;
   let gone = 1;
   let within5m = 0;
   for (let span = 0; span < AGES_MS.length; span += 1) {
-    let hazard = (isDoubtful ? DOUBTFUL_PRIOR : PRIOR)[span] ?? 0;
-    for (const { judged, back, open } of classes) {
-      // Who is in the span now has been so for half of it on average.
-      const atRisk = (judged[span] ?? 0) + (open[span] ?? 0) / 2;
-      hazard = ((back[span] ?? 0) + PRIOR_WEIGHT * hazard) / (atRisk + PRIOR_WEIGHT);
-    }
-    gone *= 1 - hazard;
+    gone *= 1 - hazardOf(classes, span, prior[span] ?? 0);
     if (span === 0) within5m = 1 - gone;
   }
   return { within5m, within1h: 1 - gone };

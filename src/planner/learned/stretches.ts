@@ -31,10 +31,10 @@ export function tokensAtRisk(
 ): number {
   let atRisk = 0;
   let from = hourHit;
-  for (const { index, place, chance } of boundaries) {
-    const end = Math.min(index, hit);
+  for (const boundary of boundaries) {
+    const end = Math.min(boundary.index, hit);
     if (end <= from) continue;
-    const isKept = place !== 'tail' && index <= hit ? chance.within5m : 0;
+    const isKept = boundary.place !== 'tail' && boundary.index <= hit ? boundary.within5m : 0;
     atRisk += tokensBetween(request, from, end) * (1 - isKept);
     from = end;
   }
