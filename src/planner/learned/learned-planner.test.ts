@@ -34,6 +34,19 @@ function send(planner: LearnedPlanner, request: PlannedRequest, readShare?: numb
   return plan.hitIndex;
 }
 
+describe('a clock that is set back by an hour', () => {
+  it('does not keep the planner from learning', () => {
+    const planner = new LearnedPlanner();
+    const lone = (atMs: number, key: number): PlannedRequest => ({ ...turn(3, atMs), keys: [1, 2, key] });
+    const isTailWritten = (request: PlannedRequest): boolean =>
+      planner.plan(request).breakpoints.some(({ place }) => place === 'tail');
+    planner.plan(lone(7_200 * SECOND_MS, 1000));
+    for (let key = 1001; key < 1060; key += 1) planner.plan(lone((3_600 + key) * SECOND_MS, key));
+    // Nobody came back to any tail.
+    expect(isTailWritten(lone(5_000 * SECOND_MS, 2000))).toBe(false);
+  });
+});
+
 describe('the bill', () => {
   it('that agrees changes nothing', () => {
     const planner = new LearnedPlanner();

@@ -122,7 +122,8 @@ export class LearnedPlanner {
 
   /** Is this one of the requests whose uses are followed? All are, unless there are more than are needed. */
   #isFollowed(nowMs: number): boolean {
-    const earned = ((nowMs - this.#creditMs) / 1000) * FOLLOWED_PER_SECOND;
+    // A clock that is set back must not run up a debt.
+    const earned = (Math.max(0, nowMs - this.#creditMs) / 1000) * FOLLOWED_PER_SECOND;
     this.#credit = Math.min(FOLLOWED_AT_ONCE, this.#credit + earned);
     this.#creditMs = nowMs;
     if (this.#credit < 1) return false;
