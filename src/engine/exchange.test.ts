@@ -216,6 +216,17 @@ describe('whatever of ours breaks', () => {
   });
 });
 
+describe('reading the answer', () => {
+  it('never stops the bytes: what cannot be read is counted', () => {
+    const engine = createTestEngine();
+    const exchange = openWith(engine, BODY);
+    exchange.responseStart({ status: 200, contentType: 'application/json', contentEncoding: '' });
+    const unreadable: unknown = null;
+    expect(() => exchange.data(unreadable as Uint8Array)).not.toThrow();
+    expect(engine.counters.failedAccounts).toBe(1);
+  });
+});
+
 describe('the reason of a miss', () => {
   it('is never_written at first, and none once something was read', async () => {
     const engine = createTestEngine();

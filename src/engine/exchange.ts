@@ -169,7 +169,7 @@ class OpenExchange implements Exchange {
 
   /** Step 3: the answer's bytes pass; usage is read beside them. */
   data(chunk: Uint8Array): void {
-    this.#tap?.push(chunk);
+    this.#tryOwn(() => this.#tap?.push(chunk));
   }
 
   complete(): void {
@@ -236,7 +236,7 @@ class OpenExchange implements Exchange {
         this.#record(reading, error);
         learn(this.#context, this.#prepared, reading);
       });
-    if (this.#tap) this.#tap.finish(settle);
+    if (this.#tap) this.#tryOwn(() => this.#tap?.finish(settle));
     else settle(NOTHING_READ);
   }
 
