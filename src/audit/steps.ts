@@ -7,7 +7,7 @@ import {
   type TokenCounts,
 } from '../core/index.ts';
 import type { LoggedCall } from '../logs/index.ts';
-import type { BilledUsage } from '../wire/index.ts';
+import { pricingOf, type BilledUsage } from '../wire/index.ts';
 
 /** One billed step of a call: most have one, a call with server tools or compaction has several (spec 5.3). */
 export interface Step {
@@ -34,17 +34,6 @@ export function createModelFinder(note: (sentence: string) => void): FindModel {
     if (known.size >= MODELS_MAX) known.clear();
     known.set(id, resolved.facts);
     return resolved.facts;
-  };
-}
-
-function pricingOf(usage: BilledUsage, atMs: number): PricingContext {
-  return {
-    atMs,
-    isBatch: usage.serviceTier === 'batch',
-    inferenceGeo: usage.inferenceGeo,
-    speed: usage.speed,
-    platform: null,
-    isRegionalEndpoint: false,
   };
 }
 

@@ -14,20 +14,8 @@ import {
   type TokenCounts,
 } from '../core/index.ts';
 import type { Miss, MissReason, Prediction, RequestRecord, Savings } from '../ledger/index.ts';
-import type { BilledUsage } from '../wire/index.ts';
+import { pricingOf, type BilledUsage } from '../wire/index.ts';
 import type { Forecast } from './cache-model.ts';
-
-/** What decides the price, from the answer's own usage. */
-function pricingOf(usage: BilledUsage, atMs: number): PricingContext {
-  return {
-    atMs,
-    isBatch: usage.serviceTier === 'batch',
-    inferenceGeo: usage.inferenceGeo,
-    speed: usage.speed,
-    platform: null,
-    isRegionalEndpoint: false,
-  };
-}
 
 /** Tokens that are paid for, at the prices of a model. */
 interface BilledPart {

@@ -31,6 +31,7 @@ export {
 export { NOTHING_READ, type UsageReading, type UsageTap } from './usage-tap.ts';
 export {
   mergeUsage,
+  pricingOf,
   readUsage,
   type BilledIteration,
   type BilledUsage,

@@ -1,4 +1,4 @@
-import { isObject, noTokens, type TokenCounts } from '../core/index.ts';
+import { isObject, noTokens, type PricingContext, type TokenCounts } from '../core/index.ts';
 
 /** `usage.cache_creation`: written tokens by TTL (spec 5.2). */
 export interface WireCacheCreation {
@@ -153,4 +153,16 @@ function readCount(value: unknown): number | null {
 
 function readText(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
+}
+
+/** What decides the price, from the answer's own usage. */
+export function pricingOf(usage: BilledUsage, atMs: number): PricingContext {
+  return {
+    atMs,
+    isBatch: usage.serviceTier === 'batch',
+    inferenceGeo: usage.inferenceGeo,
+    speed: usage.speed,
+    platform: null,
+    isRegionalEndpoint: false,
+  };
 }
