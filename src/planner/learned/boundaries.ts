@@ -1,22 +1,22 @@
-import { endOf, type PrefixNode } from './prefix-tree.ts';
+import type { LifeTables, ReuseChance, Table } from './life-tables.ts';
 import type { PlaceName, PlannedRequest, TailKind } from './request.ts';
 import { sizeClass, type ReuseClasses } from './reuse-classes.ts';
-import { chanceWithin5m, noCounts, reuseChance, type ReuseChance, type ReuseCounts } from './statistics.ts';
+import { NONE, type Run, type Runs } from './runs.ts';
 
 /** A place on a request's path where a breakpoint could pay. */
 export class Boundary {
   /** Last block that a breakpoint there covers. */
   readonly index: number;
   readonly place: Exclude<PlaceName, 'read'>;
-  readonly node: PrefixNode;
+  readonly run: Run;
   readonly #around: Around;
-  #classes: readonly ReuseCounts[] | null = null;
+  #classes: readonly Table[] | null = null;
   #chance: ReuseChance | null = null;
 
-  constructor(index: number, place: Boundary['place'], node: PrefixNode, around: Around) {
+  constructor(index: number, place: Boundary['place'], run: Run, around: Around) {
     this.index = index;
     this.place = place;
-    this.node = node;
+    this.run = run;
     this.#around = around;
   }
 
@@ -26,24 +26,21 @@ export class Boundary {
   }
 
   /** What learns from when the prefix is used again, the widest class first. Made when first asked for: most never are. */
-  get classes(): readonly ReuseCounts[] {
-    const { request, newest, classes } = this.#around;
+  get classes(): readonly Table[] {
     this.#classes ??=
-      this.place === 'tail'
-        ? tailClasses(request, newest, classes)
-        : sharedClasses(this.place, this.node, request.application, classes);
+      this.place === 'tail' ? tailClasses(this.#around) : sharedClasses(this.place, this.run, this.#around);
     return this.#classes;
   }
 
   /** The nearer half of `chance`, for those of which no more is asked. */
   get within5m(): number {
-    return this.#chance?.within5m ?? chanceWithin5m(this.classes);
+    return this.#chance?.within5m ?? this.#around.tables.chanceWithin5m(this.classes);
   }
 
   /** When the prefix will be used again, as far as is known. */
   get chance(): ReuseChance {
     const isDoubtful = this.place === 'tail' && this.#around.newest.tail !== 'plain';
-    this.#chance ??= reuseChance(this.classes, isDoubtful);
+    this.#chance ??= this.#around.tables.chance(this.classes, isDoubtful);
     return this.#chance;
   }
 }
@@ -58,7 +55,7 @@ const POPULARITY_MAX = 6;
 
 /** What is known of a request's newest part. */
 export interface Newest {
-  readonly node: PrefixNode;
+  readonly run: Run;
   /** Tokens that no request had before. */
   readonly freshTokens: number;
   readonly tail: TailKind;
@@ -67,13 +64,15 @@ export interface Newest {
 }
 
 /** What the boundaries of one request have in common. */
-interface Around {
+export interface Around {
   readonly request: PlannedRequest;
   readonly newest: Newest;
   readonly classes: ReuseClasses;
+  readonly tables: LifeTables;
+  readonly runs: Runs;
 }
 
-function tailClasses(request: PlannedRequest, newest: Newest, classes: ReuseClasses): readonly ReuseCounts[] {
+function tailClasses({ request, newest, classes }: Around): readonly Table[] {
   const { newest: kind, application } = request;
   const size = sizeClass(newest.freshTokens);
   const root = `tail ${newest.tail}`;
@@ -86,17 +85,15 @@ function tailClasses(request: PlannedRequest, newest: Newest, classes: ReuseClas
 }
 
 /** Classes of what several requests share, the run's own among them. */
-function sharedClasses(
-  place: PlaceName,
-  node: PrefixNode,
-  application: number,
-  classes: ReuseClasses,
-): readonly ReuseCounts[] {
-  node.counts ??= noCounts();
+function sharedClasses(place: PlaceName, run: Run, around: Around): readonly Table[] {
+  const { classes, tables, runs } = around;
+  const { application } = around.request;
+  if (runs.table(run) === NONE) runs.setTable(run, tables.add());
+  const own = runs.table(run);
   // A place each: where tools stay and system prompts do not, neither may speak for the other.
-  if (place !== 'shared') return [classes.get(place), classes.get(`${place}|${application}`), node.counts];
-  const popularity = Math.min(POPULARITY_MAX, sizeClass(1 + (node.counts.judged[0] ?? 0)));
-  return [...classes.ofShared(application, popularity), node.counts];
+  if (place !== 'shared') return [classes.get(place), classes.get(`${place}|${application}`), own];
+  const popularity = Math.min(POPULARITY_MAX, sizeClass(1 + tables.judged(own, 0)));
+  return [...classes.ofShared(application, popularity), own];
 }
 
 /** The last block up to `end`, and behind `from`, on which a breakpoint may stand; -1 without one. */
@@ -106,34 +103,32 @@ function lastMarkable(request: PlannedRequest, from: number, end: number): numbe
   return index > from ? index : -1;
 }
 
-/** Nodes of a path that are worth a look: an adversary may part a path at every block. */
-function worthALook(nodes: readonly PrefixNode[], request: PlannedRequest): readonly PrefixNode[] {
-  if (nodes.length <= BOUNDARIES_MAX) return nodes;
-  const late = nodes.length - BOUNDARIES_MAX + request.layers.length;
-  const isLayerEnd = (node: PrefixNode): boolean =>
-    request.layers.some(({ length }) => length === endOf(node));
-  return nodes.filter((node, order) => order >= late || isLayerEnd(node));
+/** Runs of a path that are worth a look: an adversary may part a path at every block. */
+function worthALook(path: readonly Run[], { request, runs }: Around): readonly Run[] {
+  if (path.length <= BOUNDARIES_MAX) return path;
+  const late = path.length - BOUNDARIES_MAX + request.layers.length;
+  const isLayerEnd = (run: Run): boolean => request.layers.some(({ length }) => length === runs.endOf(run));
+  return path.filter((run, order) => order >= late || isLayerEnd(run));
 }
 
 /** Places on a path, shortest prefix first; the last is the tail. */
-export function findBoundaries(
-  request: PlannedRequest,
-  nodes: readonly PrefixNode[],
-  newest: Newest,
-  classes: ReuseClasses,
-): readonly Boundary[] {
+export function findBoundaries(path: readonly Run[], around: Around): readonly Boundary[] {
+  const { request, newest, runs } = around;
   const boundaries: Boundary[] = [];
-  const around: Around = { request, newest, classes };
   let from = -1;
-  for (const node of worthALook(nodes, request)) {
-    const isTail = node === newest.node;
-    const end = isTail ? request.length - 1 : endOf(node) - 1;
+  for (const run of worthALook(path, around)) {
+    const isTail = run === newest.run;
+    const end = isTail ? request.length - 1 : runs.endOf(run) - 1;
     const index = lastMarkable(request, from, end);
     if (index < 0) continue;
-    const layer = request.layers.find(({ length }) => length === end + 1);
-    const place = layer?.place ?? (isTail ? 'tail' : 'shared');
-    boundaries.push(new Boundary(index, place, node, around));
+    const place = layerEndingAt(end + 1, request) ?? (isTail ? 'tail' : 'shared');
+    boundaries.push(new Boundary(index, place, run, around));
     from = index;
   }
   return boundaries;
+}
+
+function layerEndingAt(end: number, { layers }: PlannedRequest): Boundary['place'] | null {
+  for (const { place, length } of layers) if (length === end) return place;
+  return null;
 }

@@ -1,9 +1,12 @@
-import { deepestReadable, reachesMinimum, readIndexOf, refresh, ttlMsOf } from './beliefs.ts';
-import { findBoundaries, type Boundary, type Newest } from './boundaries.ts';
+import { BelievedEntries, type EntryRef } from './believed-entries.ts';
+import { findBoundaries, type Around, type Boundary, type Newest } from './boundaries.ts';
+import { LifeTables } from './life-tables.ts';
+import { deepestReadable, readIndexOf, reachesMinimum } from './lookback.ts';
 import { OpenUses } from './open-uses.ts';
-import { endOf, PrefixTree, type BelievedEntry, type PrefixNode } from './prefix-tree.ts';
+import { PrefixTree, type TreePath } from './prefix-tree.ts';
 import type { PlannedBreakpoint, PlannedRequest } from './request.ts';
 import { ReuseClasses } from './reuse-classes.ts';
+import { NONE, Runs, type Run } from './runs.ts';
 import { stretchesBehind, toBreakpoints, tokensAtRisk } from './stretches.ts';
 import { chooseExtent, savedByHour, type AtRisk, type Extent } from './weigh.ts';
 
@@ -17,7 +20,9 @@ export interface LearnedPlan {
   readonly isInFlight: boolean;
   readonly boundaries: readonly Boundary[];
   readonly request: PlannedRequest;
-  readonly nodes: readonly PrefixNode[];
+  /** The request's way along what is known, as long as nothing of that was cut or forgotten since. */
+  readonly path: readonly Run[];
+  readonly changes: number;
 }
 
 /** A breakpoint as it was sent, ours or the client's. */
@@ -28,8 +33,7 @@ export interface SentBreakpoint {
 
 /** What a request is believed to have read and written; for `begin`, `cancel` and `billed`. */
 export interface PlanTicket {
-  readonly written: readonly BelievedEntry[];
-  readonly nodes: readonly PrefixNode[];
+  readonly written: readonly EntryRef[];
   readonly request: PlannedRequest;
   /** Last block of what it should read; -1 when nothing. */
   readonly hitIndex: number;
@@ -58,8 +62,6 @@ const FOLLOWED_AT_ONCE = 10_000;
 const SHARE_TOLERANCE = 0.05;
 /** Nothing is written. */
 const NOTHING: Extent = { hourCount: 0, count: 0 };
-/** Entries believed on one run; of more, the shortest prefixes go. */
-const ENTRIES_MAX = 64;
 
 /**
  * Learns from the requests themselves which prefixes come again and how soon, and places breakpoints and TTLs at least
@@ -67,9 +69,17 @@ const ENTRIES_MAX = 64;
  * come alone, so nothing has to be tried out to be learned.
  */
 export class LearnedPlanner {
-  readonly #tree = new PrefixTree();
-  readonly #uses = new OpenUses();
-  readonly #classes = new ReuseClasses();
+  readonly #runs = new Runs();
+  readonly #tables = new LifeTables();
+  readonly #entries = new BelievedEntries(this.#runs);
+  readonly #uses = new OpenUses(this.#runs, this.#tables);
+  readonly #classes = new ReuseClasses(this.#tables);
+  readonly #tree = new PrefixTree({
+    runs: this.#runs,
+    entries: this.#entries,
+    uses: this.#uses,
+    tables: this.#tables,
+  });
   readonly #runsMax: number;
   readonly #blocksMax: number;
   #untilSweep = SWEEP_EVERY;
@@ -91,33 +101,45 @@ export class LearnedPlanner {
     return this.#tree.blockCount;
   }
 
+  /** Bytes of all that is remembered, nearly. */
+  get byteLength(): number {
+    const parts = [this.#runs, this.#tables, this.#entries, this.#uses, this.#tree];
+    return parts.reduce((sum, part) => sum + part.byteLength, 0);
+  }
+
   /** Plans one request and learns that it was made. Requests come in the order of their times. */
   plan(request: PlannedRequest): LearnedPlan {
-    const { atMs, keys, length, cumulativeTokens } = request;
+    const { atMs, keys, length } = request;
     this.#sweep(atMs);
     const isFollowed = this.#isFollowed(atMs);
     const whole = isFollowed ? null : this.#readWhole(request);
     if (whole) return whole;
-    const path = this.#tree.find(keys, length);
-    for (const node of path.nodes) this.#answer(node, path.knownLength);
-    const layerEnds = request.layers.map((layer) => layer.length);
-    const nodes = this.#tree.insert(keys, length, path, layerEnds, atMs);
-    const last = nodes.at(-1) ?? null;
-    if (!last) return { breakpoints: [], hitIndex: -1, isInFlight: false, boundaries: [], request, nodes };
-    const known = cumulativeTokens[path.knownLength - 1] ?? 0;
+    const known = this.#tree.find(keys, length);
+    for (const run of known.runs) this.#answer(run, known.knownLength);
+    const path = this.#tree.insert(keys, length, known, request.layers, atMs);
+    const { changes } = this.#tree;
+    const last = path.at(-1);
+    if (last === undefined)
+      return { breakpoints: [], hitIndex: -1, isInFlight: false, boundaries: [], request, path, changes };
+    const boundaries = findBoundaries(path, this.#around(request, known, last));
+    // Before this use is counted: it says nothing yet of when the next one comes.
+    const decided = this.#decide(request, path, boundaries);
+    if (isFollowed) for (const boundary of boundaries) this.#open(boundary, atMs);
+    this.#runs.setTurns(last, this.#runs.turns(last) + 1);
+    return { ...decided, boundaries, request, path, changes };
+  }
+
+  #around(request: PlannedRequest, { knownLength }: TreePath, last: Run): Around {
+    const { cumulativeTokens, length } = request;
+    const known = cumulativeTokens[knownLength - 1] ?? 0;
     const newest: Newest = {
-      node: last,
+      run: last,
       freshTokens: (cumulativeTokens[length - 1] ?? 0) - known,
       // What was seen before is not alone, whatever it looks like.
-      tail: request.tail === 'lone' && path.knownLength > 0 ? 'plain' : request.tail,
-      turns: last.turns,
+      tail: request.tail === 'lone' && knownLength > 0 ? 'plain' : request.tail,
+      turns: this.#runs.turns(last),
     };
-    const boundaries = findBoundaries(request, nodes, newest, this.#classes);
-    // Before this use is counted: it says nothing yet of when the next one comes.
-    const decided = this.#decide(request, nodes, boundaries);
-    if (isFollowed) for (const boundary of boundaries) this.#open(boundary, atMs);
-    last.turns += 1;
-    return { ...decided, boundaries, request, nodes };
+    return { request, newest, classes: this.#classes, tables: this.#tables, runs: this.#runs };
   }
 
   /** Is this one of the requests whose uses are followed? All are, unless there are more than are needed. */
@@ -137,54 +159,52 @@ export class LearnedPlanner {
    */
   #readWhole(request: PlannedRequest): LearnedPlan | null {
     const { atMs, keys, length } = request;
-    const node = this.#tree.lastBlock(keys[length - 1] ?? NaN, length - 1);
-    const hitIndex = node ? deepestReadable([node], request, 'any') : -1;
-    if (!node || hitIndex < length - 1) return null;
-    this.#answer(node, length);
-    node.lastUseMs = atMs;
-    node.turns += 1;
+    const run = this.#tree.lastBlock(keys[length - 1] ?? NaN, length - 1);
+    const hitIndex = run === NONE ? -1 : this.#entries.deepestReadable(run, length, atMs, 'any');
+    if (hitIndex < length - 1) return null;
+    this.#answer(run, length);
+    this.#runs.setLastUse(run, atMs);
+    this.#runs.setTurns(run, this.#runs.turns(run) + 1);
     const breakpoints = toBreakpoints(NOTHING, [], hitIndex, request);
-    return { breakpoints, hitIndex, isInFlight: false, boundaries: [], request, nodes: [node] };
+    const { changes } = this.#tree;
+    return { breakpoints, hitIndex, isInFlight: false, boundaries: [], request, path: [run], changes };
   }
 
   /** A use of a boundary begins. Where enough is known of a shared one, only some are followed. */
-  #open(boundary: Boundary, nowMs: number): void {
-    const { node, place } = boundary;
+  #open({ run, place, index, classes }: Boundary, nowMs: number): void {
     if (place !== 'tail') {
-      const isWanted = node.counts === null || this.#uses.isWanted(node.counts);
-      if (node.openUse || !isWanted) return;
+      const table = this.#runs.table(run);
+      const isWanted = table === NONE || this.#uses.isWanted(table);
+      if (this.#runs.use(run) !== NONE || !isWanted) return;
     }
-    node.openUse = this.#uses.open(nowMs, boundary.classes);
-    node.openIndex = boundary.index;
+    this.#uses.open(run, index, nowMs, classes);
   }
 
   /** Takes note of what was sent: what it refreshes, and what it writes once the response begins. */
   sent(plan: LearnedPlan, breakpoints: readonly SentBreakpoint[]): PlanTicket {
-    const { request, nodes } = plan;
-    const written: BelievedEntry[] = [];
+    const { request } = plan;
+    const { atMs } = request;
+    const path = plan.changes === this.#tree.changes ? plan.path : this.#pathOf(request);
+    const written: EntryRef[] = [];
     // A client's own breakpoints need not find what ours would.
     const isAsPlanned = breakpoints === plan.breakpoints;
-    const hitIndex = isAsPlanned ? plan.hitIndex : readIndexOf(nodes, breakpoints, request);
-    for (const node of nodes) refresh(node, hitIndex, request.atMs);
+    const hitIndex = isAsPlanned ? plan.hitIndex : readIndexOf(path, breakpoints, request, this.#entries);
+    if (hitIndex >= 0) for (const run of path) this.#entries.refresh(run, hitIndex, atMs);
     for (const { index, isHour } of breakpoints) {
-      const node = nodes.find((each) => index < endOf(each));
-      if (!node || index <= hitIndex || !reachesMinimum(request, index)) continue;
-      const entry = {
-        index,
-        isHour,
-        readyMs: Infinity,
-        expiresMs: request.atMs + ttlMsOf(isHour),
-      };
-      const alive = node.entries.filter(({ expiresMs }) => expiresMs > request.atMs);
-      node.entries = [...alive.slice(1 - ENTRIES_MAX), entry];
-      written.push(entry);
+      const run = path.find((each) => index < this.#runs.endOf(each));
+      if (run === undefined || index <= hitIndex || !reachesMinimum(request, index)) continue;
+      written.push(this.#entries.add(run, index, isHour, atMs));
     }
-    return { written, nodes, request, hitIndex };
+    return { written, request, hitIndex };
+  }
+
+  #pathOf({ keys, length }: PlannedRequest): readonly Run[] {
+    return this.#tree.find(keys, length).runs;
   }
 
   /** The response has begun: what was written can be read. */
   begin({ written }: PlanTicket, readyMs: number): void {
-    for (const entry of written) entry.readyMs = readyMs;
+    for (const entry of written) this.#entries.setReady(entry, readyMs);
   }
 
   /**
@@ -193,20 +213,18 @@ export class LearnedPlanner {
    *
    * @param readShare tokens read of all input tokens, 0 to 1: shares compare even where token counts are estimates
    */
-  billed({ written, nodes, request, hitIndex }: PlanTicket, readShare: number): void {
+  billed({ written, request, hitIndex }: PlanTicket, readShare: number): void {
     const total = request.cumulativeTokens[request.length - 1] ?? 0;
     const shareOf = (index: number): number => (request.cumulativeTokens[index] ?? 0) / Math.max(1, total);
     if (hitIndex < 0 || readShare >= shareOf(hitIndex) - SHARE_TOLERANCE) return;
-    for (const node of nodes) {
-      node.entries = node.entries.filter(
-        (entry) => written.includes(entry) || shareOf(entry.index) <= readShare + SHARE_TOLERANCE,
-      );
-    }
+    let readIndex = -1;
+    while (readIndex < hitIndex && shareOf(readIndex + 1) <= readShare + SHARE_TOLERANCE) readIndex += 1;
+    for (const run of this.#pathOf(request)) this.#entries.dropBehind(run, readIndex, written);
   }
 
   /** The request failed before its response began: nothing was written. */
   cancel({ written }: PlanTicket): void {
-    for (const entry of written) entry.expiresMs = -Infinity;
+    for (const entry of written) this.#entries.cancel(entry);
   }
 
   #sweep(nowMs: number): void {
@@ -221,35 +239,31 @@ export class LearnedPlanner {
     this.#tree.forgetBefore(nowMs - IDLE_MS);
   }
 
-  #answer(node: PrefixNode, knownLength: number): void {
-    if (!node.openUse || node.openIndex >= knownLength) return;
-    this.#uses.answer(node.openUse);
-    node.openUse = null;
+  #answer(run: Run, knownLength: number): void {
+    if (this.#runs.use(run) !== NONE && this.#runs.useIndex(run) < knownLength) this.#uses.answer(run);
   }
 
   #decide(
     request: PlannedRequest,
-    nodes: readonly PrefixNode[],
+    path: readonly Run[],
     boundaries: readonly Boundary[],
   ): Pick<LearnedPlan, 'breakpoints' | 'hitIndex' | 'isInFlight'> {
-    const hit = deepestReadable(nodes, request, 'any');
-    const stretches = stretchesBehind(hit, boundaries, request);
+    const hit = deepestReadable(path, request, this.#entries, 'any');
+    const stretches = stretchesBehind(hit, boundaries, request, this.#entries);
     if (stretches.length === 0) {
       const breakpoints = toBreakpoints(NOTHING, stretches, hit, request);
       return { breakpoints, hitIndex: hit, isInFlight: false };
     }
-    const hourHit = deepestReadable(nodes, request, '1h');
+    const hourHit = deepestReadable(path, request, this.#entries, '1h');
     const tail = boundaries.at(-1);
-    const conversation = nodes.at(-1);
-    const atRisk: AtRisk = {
-      tokens: tokensAtRisk(request, boundaries, hit, hourHit),
-      debt: conversation?.debt ?? 0,
-    };
+    const conversation = path.at(-1) ?? NONE;
+    const debt = this.#runs.debt(conversation);
+    const atRisk: AtRisk = { tokens: tokensAtRisk(request, boundaries, hit, hourHit), debt };
     const extent = chooseExtent(stretches, atRisk, request.prices);
-    if (conversation && tail) {
+    if (tail) {
       const written = stretches.slice(0, extent.count).reduce((sum, { tokens }) => sum + tokens, 0);
       const missed = savedByHour(tail, request.prices) * (atRisk.tokens + written);
-      conversation.debt = extent.hourCount > 0 ? 0 : conversation.debt + missed;
+      this.#runs.setDebt(conversation, extent.hourCount > 0 ? 0 : debt + missed);
     }
     const isInFlight = stretches.some((stretch) => stretch.isInFlight);
     return { breakpoints: toBreakpoints(extent, stretches, hit, request), hitIndex: hit, isInFlight };

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { OpenUses, type OpenUse } from './open-uses.ts';
-import { AGES_MS, noCounts, type ReuseCounts } from './statistics.ts';
+import { AGES_MS, LifeTables, type Table } from './life-tables.ts';
+import { OpenUses } from './open-uses.ts';
+import { NONE, Runs, type Run } from './runs.ts';
 
 const numRuns = Math.ceil(200 * Number(process.env['CACHEWRIGHT_EFFORT'] ?? 1));
 
@@ -12,8 +13,13 @@ function spanOf(ageMs: number): number {
   return span < 0 ? AGES_MS.length : span;
 }
 
+interface Lessons {
+  readonly judged: readonly number[];
+  readonly back: readonly number[];
+}
+
 /** What one use teaches that was answered at an age, or never. */
-function lesson(answeredAtAgeMs: number): Pick<ReuseCounts, 'judged' | 'back'> {
+function lesson(answeredAtAgeMs: number): Lessons {
   const last = spanOf(answeredAtAgeMs);
   return {
     judged: AGES_MS.map((_, span) => (span <= last ? 1 : 0)),
@@ -22,6 +28,19 @@ function lesson(answeredAtAgeMs: number): Pick<ReuseCounts, 'judged' | 'back'> {
 }
 
 const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+
+function create() {
+  const runs = new Runs();
+  const tables = new LifeTables();
+  const uses = new OpenUses(runs, tables);
+  const lessons = (table: Table): Lessons => ({
+    judged: AGES_MS.map((_, span) => tables.judged(table, span)),
+    back: AGES_MS.map((_, span) => tables.back(table, span)),
+  });
+  const openIn = (table: Table): number => sumOf(AGES_MS.map((_, span) => tables.open(table, span)));
+  const addRun = (): Run => runs.add(NONE, 0, [runs.end]);
+  return { runs, tables, uses, lessons, openIn, addRun };
+}
 
 describe('a use', () => {
   it.each([
@@ -33,52 +52,57 @@ describe('a use', () => {
     ['just as it has ended', 3_600_000, 5],
     ['a day later', 86_400_000, 5],
   ])('that is answered %s counts for its span of age', (_, ageMs, span) => {
-    const uses = new OpenUses();
-    const counts = noCounts();
-    const use = uses.open(1000, [counts]);
+    const { runs, tables, uses, lessons, openIn, addRun } = create();
+    const table = tables.add();
+    const run = addRun();
+    const use = uses.open(run, 0, 1000, [table]);
     uses.expire(1000 + ageMs);
-    expect(use.span).toBe(span);
-    uses.answer(use);
-    expect({ judged: counts.judged, back: counts.back }).toEqual(lesson(ageMs));
-    expect(sumOf(counts.open)).toBe(0);
+    expect(runs.use(run)).toBe(span < AGES_MS.length ? use : NONE);
+    expect(uses.spanOf(use)).toBe(span);
+    uses.answer(run);
+    expect(lessons(table)).toEqual(lesson(ageMs));
+    expect([openIn(table), runs.use(run)]).toEqual([0, NONE]);
   });
 
   it('teaches each of its classes', () => {
-    const uses = new OpenUses();
-    const classes = [noCounts(), noCounts(), noCounts()];
-    uses.answer(uses.open(0, classes));
-    for (const counts of classes) expect(counts.back).toEqual([1, 0, 0, 0, 0]);
+    const { tables, uses, lessons, addRun } = create();
+    const classes = [tables.add(), tables.add(), tables.add(), tables.add()];
+    const run = addRun();
+    uses.open(run, 0, 0, classes);
+    uses.answer(run);
+    for (const table of classes) expect(lessons(table).back).toEqual([1, 0, 0, 0, 0]);
   });
 
-  it('is judged once, whatever comes when', () => {
+  it('is judged once, whatever comes when, and leaves nothing behind', () => {
     const step = fc.record({
       afterMs: fc.constantFrom(0, 1, 60_000, 299_999, 300_000, 700_000, 3_600_000),
       answers: fc.option(fc.nat({ max: 30 })),
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const uses = new OpenUses();
-        const opened: { use: ReturnType<OpenUses['open']>; counts: ReuseCounts; ageMs: number }[] = [];
+        const { tables, uses, lessons, openIn, addRun } = create();
+        const opened: { run: Run; table: Table; atMs: number; ageMs: number }[] = [];
         let nowMs = 0;
         for (const { afterMs, answers } of steps) {
           nowMs += afterMs;
           uses.expire(nowMs);
           const answered = opened[answers ?? -1];
           if (answered) {
-            uses.answer(answered.use);
-            answered.ageMs = Math.min(answered.ageMs, nowMs - answered.use.atMs);
+            uses.answer(answered.run);
+            answered.ageMs = Math.min(answered.ageMs, nowMs - answered.atMs);
           }
-          const counts = noCounts();
-          opened.push({ use: uses.open(nowMs, [counts]), counts, ageMs: Infinity });
+          const [run, table] = [addRun(), tables.add()];
+          uses.open(run, 0, nowMs, [table]);
+          opened.push({ run, table, atMs: nowMs, ageMs: Infinity });
           for (const each of opened) {
-            const isOpen = each.ageMs === Infinity && nowMs - each.use.atMs < 3_600_000;
-            expect(sumOf(each.counts.open)).toBe(isOpen ? 1 : 0);
+            const isOpen = each.ageMs === Infinity && nowMs - each.atMs < 3_600_000;
+            expect(openIn(each.table)).toBe(isOpen ? 1 : 0);
           }
         }
         uses.expire(nowMs + 86_400_000);
         uses.expire(nowMs + 2 * 86_400_000);
-        for (const { counts, ageMs } of opened)
-          expect({ judged: counts.judged, back: counts.back }).toEqual(lesson(ageMs));
+        for (const { table, ageMs } of opened) expect(lessons(table)).toEqual(lesson(ageMs));
+        expect(uses.count).toBe(0);
       }),
       { numRuns },
     );
@@ -87,33 +111,35 @@ describe('a use', () => {
 
 describe('uses that wait', () => {
   it('are judged early where they are too many, the oldest first', () => {
-    const uses = new OpenUses();
-    const oldest = uses.open(0, [noCounts()]);
-    const counts = noCounts();
-    let waiting: OpenUse[] = [];
+    const { runs, tables, uses, openIn, addRun } = create();
+    const [first, last, table] = [tables.add(), tables.add(), tables.add()];
+    uses.open(addRun(), 0, 0, [first]);
+    const crowd = addRun();
     for (let use = 0; use < 600_000; use += 1) {
-      waiting.push(uses.open(1, [counts]));
+      uses.open(crowd, 0, 1, [table]);
       uses.expire(1);
-      if (waiting.length > 250_000) waiting = waiting.filter(({ span }) => span < AGES_MS.length);
     }
-    const newest = uses.open(1, [noCounts()]);
+    const newest = uses.open(addRun(), 0, 1, [last]);
     uses.expire(1);
-    expect(oldest.span).toBe(AGES_MS.length);
-    expect(newest.span).toBe(0);
-    const inSpan = (wanted: number): number => waiting.filter(({ span }) => span === wanted).length;
-    expect(inSpan(0)).toBeGreaterThan(99_900);
+    expect([openIn(first), tables.judged(first, 4), uses.spanOf(newest)]).toEqual([0, 1, 0]);
+    const inSpan = (span: number): number => tables.open(table, span);
+    // A settled class counts one in eight.
+    expect(inSpan(0)).toBeGreaterThan(99_900 / 8);
     expect(inSpan(0)).toBeLessThanOrEqual(100_000);
-    const still = waiting.filter(({ span }) => span < AGES_MS.length);
-    expect(still.length).toBeLessThanOrEqual(200_000);
-    expect(sumOf(counts.judged)).toBeGreaterThan(199);
+    expect(uses.count).toBeLessThanOrEqual(200_001);
+    expect(sumOf(AGES_MS.map((_, span) => tables.judged(table, span)))).toBeGreaterThan(199);
+    expect(runs.use(crowd)).toBeGreaterThanOrEqual(0);
   });
 
   it('are counted one in eight where a class is settled', () => {
-    const uses = new OpenUses();
-    const counts = noCounts();
-    for (let use = 0; use < 5000; use += 1) uses.answer(uses.open(0, [counts]));
-    const open = Array.from({ length: 800 }, () => uses.open(0, [counts]));
-    expect(open.filter(({ classes }) => classes.length > 0)).toHaveLength(100);
-    expect(counts.open[0]).toBe(100);
+    const { tables, uses, addRun, openIn } = create();
+    const table = tables.add();
+    const run = addRun();
+    for (let use = 0; use < 5000; use += 1) {
+      uses.open(run, 0, 0, [table]);
+      uses.answer(run);
+    }
+    for (let use = 0; use < 800; use += 1) uses.open(addRun(), 0, 0, [table]);
+    expect(openIn(table)).toBe(100);
   });
 });

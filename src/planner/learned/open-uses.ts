@@ -1,101 +1,181 @@
-import { AGES_MS, enterSpan, leaveSpan, type ReuseCounts } from './statistics.ts';
+import { AGES_MS, type LifeTables, type Table } from './life-tables.ts';
+import { NumberQueue } from './number-queue.ts';
+import { Rows } from './rows.ts';
+import { NONE, type Run, type Runs } from './runs.ts';
 
-/** A use of a prefix, and the classes that learn from when the next one comes. */
-export interface OpenUse {
-  readonly atMs: number;
-  /** None once it is judged, so that it keeps nothing in memory. */
-  classes: readonly ReuseCounts[];
-  /** The span of age that it is in; the number of spans once it is judged. */
-  span: number;
-}
+/** Number of a use. */
+export type Use = number;
+
+const AT = 0;
+const SPAN = 1;
+const OWNER = 2;
+const CLASSES = 3;
+/** Classes that one use can teach. */
+const CLASSES_MAX = 4;
+const WIDTH = CLASSES + CLASSES_MAX;
+
+/** The span of a use that has taught all that it could. */
+const JUDGED = AGES_MS.length;
 
 /** Uses that wait for the end of a span at most; beyond, the oldest are judged early. Most come back in the first. */
 const WAITING_MAX: readonly number[] = [100_000, 25_000, 25_000, 25_000, 25_000];
 /** Uses judged of late from which on a class says what it has to say (200 is the most, since older ones fade). */
 const SETTLED = 150;
 const TAKEN_ONE_IN = 8;
-/** Judged uses that are let go of at once. */
-const RELEASE_AT = 4096;
 
-const NONE: readonly ReuseCounts[] = [];
-
-/** Uses in order of time, waiting for the end of one span. */
-interface Waiting {
-  uses: OpenUse[];
-  head: number;
-}
-
-/** Uses waiting for the next one, and what they teach when it comes or a span of time is over. */
+/**
+ * Uses waiting for the next one, and what they teach when it comes or a span of time is over. A use stands with the run
+ * that it is of until it is judged.
+ */
 export class OpenUses {
-  readonly #bySpan: readonly Waiting[] = AGES_MS.map(() => ({ uses: [], head: 0 }));
+  readonly #rows = new Rows(WIDTH);
+  readonly #waiting: readonly NumberQueue[] = AGES_MS.map(() => new NumberQueue());
+  readonly #runs: Runs;
+  readonly #tables: LifeTables;
   #passed = 0;
 
+  constructor(runs: Runs, tables: LifeTables) {
+    this.#runs = runs;
+    this.#tables = tables;
+  }
+
+  /** Uses that wait, and those answered whose span is not over. */
+  get count(): number {
+    return this.#rows.count;
+  }
+
+  get byteLength(): number {
+    return this.#rows.byteLength + this.#waiting.reduce((sum, queue) => sum + queue.byteLength, 0);
+  }
+
   /** Should a use be counted in a class? Settled ones take one in eight. */
-  isWanted({ judged }: ReuseCounts): boolean {
-    if ((judged[0] ?? 0) < SETTLED) return true;
+  isWanted(table: Table): boolean {
+    if (this.#tables.judged(table, 0) < SETTLED) return true;
     this.#passed += 1;
     return this.#passed % TAKEN_ONE_IN === 0;
   }
 
-  /** A prefix is used now. */
-  open(nowMs: number, classes: readonly ReuseCounts[]): OpenUse {
-    const wanting = classes.filter((counts) => this.isWanted(counts));
-    const use: OpenUse = { atMs: nowMs, classes: wanting, span: 0 };
-    for (const counts of wanting) enterSpan(counts, 0);
-    this.#bySpan[0]?.uses.push(use);
+  /** A block of a run is used now; at most four classes learn from when the next use comes. */
+  open(run: Run, index: number, nowMs: number, classes: readonly Table[]): Use {
+    const rows = this.#rows;
+    const use = rows.add();
+    rows.set(use, AT, nowMs);
+    rows.set(use, SPAN, 0);
+    rows.set(use, OWNER, run);
+    let count = 0;
+    for (const table of classes) {
+      if (count === CLASSES_MAX || !this.isWanted(table)) continue;
+      rows.set(use, CLASSES + count, table);
+      this.#tables.enter(table, 0);
+      count += 1;
+    }
+    if (count < CLASSES_MAX) rows.set(use, CLASSES + count, NONE);
+    this.#waiting[0]?.add(use);
+    this.#runs.setUse(run, use, index);
     return use;
   }
 
-  /** The next use has come. */
-  answer(use: OpenUse): void {
-    if (isJudged(use)) return;
-    for (const counts of use.classes) leaveSpan(counts, use.span, true);
-    close(use);
+  /** The next use of what a run's use is of has come. */
+  answer(run: Run): void {
+    const use = this.#runs.use(run);
+    if (use === NONE) return;
+    this.#leave(use, true);
+    this.#close(use);
+  }
+
+  /** A use goes on with another run, since its block does. */
+  move(from: Run, to: Run): void {
+    const use = this.#runs.use(from);
+    this.#runs.setUse(to, use, this.#runs.useIndex(from));
+    this.#runs.setUse(from, NONE, NONE);
+    this.#rows.set(use, OWNER, to);
+  }
+
+  /** A run is forgotten: its use waits on, but nothing can answer it. */
+  leaveRun(run: Run): void {
+    const use = this.#runs.use(run);
+    if (use !== NONE) this.#rows.set(use, OWNER, NONE);
   }
 
   /** Judges uses whose span is over by now. */
   expire(nowMs: number): void {
     for (let span = 0; span < AGES_MS.length; span += 1) {
-      const waiting = this.#bySpan[span];
+      const waiting = this.#waiting[span];
       if (waiting) this.#expireSpan(waiting, span, nowMs - (AGES_MS[span] ?? 0));
     }
   }
 
-  #expireSpan(waiting: Waiting, span: number, beforeMs: number): void {
-    const { uses } = waiting;
+  /** The span that a use is in; the number of spans once it is judged. */
+  spanOf(use: Use): number {
+    return this.#rows.get(use, SPAN);
+  }
+
+  #expireSpan(waiting: NumberQueue, span: number, beforeMs: number): void {
     const most = WAITING_MAX[span] ?? 0;
-    for (; waiting.head < uses.length; waiting.head += 1) {
-      const use = uses[waiting.head];
+    for (let use = waiting.first(); use !== NONE; use = waiting.first()) {
       // An entry written or read then has just ended, so at that very age the span is over.
-      if (!use || (use.atMs > beforeMs && uses.length - waiting.head <= most)) break;
-      if (use.span === span) this.#passOn(use);
+      if (this.#rows.get(use, AT) > beforeMs && waiting.count <= most) return;
+      waiting.removeFirst();
+      if (this.#rows.get(use, SPAN) === span) this.#passOn(use, span);
+      else this.#rows.remove(use);
     }
-    if (waiting.head < RELEASE_AT || waiting.head * 2 < uses.length) return;
-    waiting.uses = uses.slice(waiting.head);
-    waiting.head = 0;
   }
 
   /** Nothing came in its span: it goes on into the next. */
-  #passOn(use: OpenUse): void {
-    for (const counts of use.classes) leaveSpan(counts, use.span, false);
-    const span = use.span + 1;
-    if (span >= AGES_MS.length) {
-      close(use);
+  #passOn(use: Use, from: number): void {
+    this.#leave(use, false);
+    const span = from + 1;
+    if (span === JUDGED) {
+      this.#close(use);
+      this.#rows.remove(use);
       return;
     }
-    use.span = span;
-    for (const counts of use.classes) enterSpan(counts, span);
-    this.#bySpan[span]?.uses.push(use);
+    this.#rows.set(use, SPAN, span);
+    for (let order = 0; order < CLASSES_MAX; order += 1) {
+      const table = this.#rows.get(use, CLASSES + order);
+      if (table === NONE) break;
+      this.#tables.enter(table, span);
+    }
+    this.#waiting[span]?.add(use);
+  }
+
+  #leave(use: Use, isBack: boolean): void {
+    const span = this.#rows.get(use, SPAN);
+    for (let order = 0; order < CLASSES_MAX; order += 1) {
+      const table = this.#rows.get(use, CLASSES + order);
+      if (table === NONE) return;
+      this.#tables.leave(table, span, isBack);
+    }
+  }
+
+  /** All that a use could teach is learned. Its row is free once the queue that it waits in comes to it. */
+  #close(use: Use): void {
+    this.#rows.set(use, SPAN, JUDGED);
+    this.#rows.set(use, CLASSES, NONE);
+    const run = this.#rows.get(use, OWNER);
+    if (run !== NONE && this.#runs.use(run) === use) this.#runs.setUse(run, NONE, NONE);
+  }
+
+  /** What `fill` takes back. */
+  written(): OpenUsesState {
+    return {
+      uses: this.#rows.written(),
+      unused: this.#rows.unused(),
+      waiting: this.#waiting.map((queue) => queue.values()),
+    };
+  }
+
+  fill({ uses, unused, waiting }: OpenUsesState): void {
+    this.#rows.fill(uses, unused);
+    for (const [span, queue] of this.#waiting.entries())
+      for (const use of waiting[span] ?? []) queue.add(use);
   }
 }
 
-/** Has the use taught all that it could? */
-export function isJudged({ span }: OpenUse): boolean {
-  return span >= AGES_MS.length;
-}
-
-/** All that a use could teach is learned. */
-function close(use: OpenUse): void {
-  use.span = AGES_MS.length;
-  use.classes = NONE;
+/** All uses, as numbers. */
+export interface OpenUsesState {
+  readonly uses: Float64Array;
+  readonly unused: readonly number[];
+  /** Numbers of uses by the span whose end they wait for. */
+  readonly waiting: readonly (readonly number[])[];
 }

@@ -1,224 +1,225 @@
-import { isJudged, type OpenUse } from './open-uses.ts';
-import type { ReuseCounts } from './statistics.ts';
-
-/** An entry that the cache is believed to hold, on the edge of a node. */
-export interface BelievedEntry {
-  /** Block index of the prefix's end. */
-  readonly index: number;
-  readonly isHour: boolean;
-  readyMs: number;
-  expiresMs: number;
-}
-
-/** A run of blocks that no request has parted yet; it ends where a layer ends, where requests part, or with the longest. */
-export interface PrefixNode {
-  parent: PrefixNode | null;
-  /** Block index of the first key. */
-  start: number;
-  /** Keys of the prefixes that end with each block of the run. */
-  keys: number[];
-  childCount: number;
-  lastUseMs: number;
-  /** In the order in which they were written. */
-  entries: readonly BelievedEntry[];
-  /** How soon requests come by the end of the run again; null before the first did. */
-  counts: ReuseCounts | null;
-  /** The latest use of the run's end, or of the place where a request ended inside it. */
-  openUse: OpenUse | null;
-  openIndex: number;
-  /** What missing the hour has cost the conversation that ends here so far, in tokens at the uncached price. */
-  debt: number;
-  /** Requests that ended in the run. */
-  turns: number;
-}
+import type { BelievedEntries } from './believed-entries.ts';
+import type { LifeTables } from './life-tables.ts';
+import type { OpenUses } from './open-uses.ts';
+import { RunIndex } from './run-index.ts';
+import { NONE, type Run, type Runs } from './runs.ts';
 
 /** A request's way along the tree. */
 export interface TreePath {
-  /** Nodes from the start, all but the last matched to their ends. */
-  readonly nodes: PrefixNode[];
+  /** Runs from the start, all but the last matched to their ends. */
+  readonly runs: Run[];
   /** Blocks that were known before. */
   readonly knownLength: number;
 }
 
-/** Block index behind the last block of a run. */
-export function endOf(node: PrefixNode): number {
-  return node.start + node.keys.length;
+/** What is kept with the runs, and goes with them. */
+export interface Kept {
+  readonly runs: Runs;
+  readonly entries: BelievedEntries;
+  readonly uses: OpenUses;
+  readonly tables: LifeTables;
+}
+
+/** The end of a layer, as a length. */
+interface End {
+  readonly length: number;
 }
 
 /** Prefixes seen, as a radix tree over keys that stand for a whole prefix each. */
 export class PrefixTree {
-  /** By first key. */
-  readonly #nodes = new Map<number, PrefixNode>();
+  readonly #kept: Kept;
+  readonly #runs: Runs;
+  readonly #index: RunIndex;
   #blockCount = 0;
+  #changes = 0;
+
+  constructor(kept: Kept) {
+    this.#kept = kept;
+    this.#runs = kept.runs;
+    this.#index = new RunIndex(kept.runs);
+  }
 
   get size(): number {
-    return this.#nodes.size;
+    return this.#runs.count;
   }
 
   get blockCount(): number {
     return this.#blockCount;
   }
 
-  /** The run that consists of one block alone, by its key and index; null where there is none. */
-  lastBlock(key: number, index: number): PrefixNode | null {
-    const node = this.#nodes.get(key);
-    return node?.start === index && node.keys.length === 1 ? node : null;
+  get byteLength(): number {
+    return this.#index.byteLength;
+  }
+
+  /** How often runs were cut or forgotten: a path found before such a change may be none any more. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** The run that consists of one block alone, by its key and index; `NONE` where there is none. */
+  lastBlock(key: number, index: number): Run {
+    const run = this.#index.find(key);
+    const isAlone = run !== NONE && this.#runs.start(run) === index && this.#runs.length(run) === 1;
+    return isAlone ? run : NONE;
   }
 
   /** Follows as much of a path as is known. */
   find(keys: ArrayLike<number>, length: number): TreePath {
-    const nodes: PrefixNode[] = [];
+    const found: Run[] = [];
     let at = 0;
     while (at < length) {
-      const node = this.#nodes.get(keys[at] ?? 0);
-      if (!node || node.start !== at) break;
-      nodes.push(node);
-      const same = sameLength(node, keys, length);
-      at = node.start + same;
-      if (same < node.keys.length) break;
+      const run = this.#index.find(keys[at] ?? 0);
+      if (run === NONE || this.#runs.start(run) !== at) break;
+      found.push(run);
+      const same = this.#sameLength(run, keys, length);
+      at += same;
+      if (same < this.#runs.length(run)) break;
     }
-    return { nodes, knownLength: at };
+    return { runs: found, knownLength: at };
   }
 
-  /** Makes the whole path known and gives its nodes; a run ends at each of `layerEnds`, which are lengths, ascending. */
+  /**
+   * Makes the whole path known and gives its runs, in the path's own list; a run ends at each of `layerEnds`, which are
+   * ascending.
+   */
   insert(
     keys: ArrayLike<number>,
     length: number,
-    path: TreePath,
-    layerEnds: readonly number[],
+    { runs, knownLength }: TreePath,
+    layerEnds: readonly End[],
     nowMs: number,
-  ): PrefixNode[] {
-    const nodes = [...path.nodes];
-    const last = nodes.at(-1);
-    if (last && path.knownLength < endOf(last) && path.knownLength < length)
-      nodes[nodes.length - 1] = this.#split(last, path.knownLength);
-    let from = path.knownLength;
-    const leaf = nodes.at(-1);
-    if (leaf && from < length && leaf.childCount === 0 && !layerEnds.includes(from)) {
+  ): Run[] {
+    const last = runs.at(-1);
+    if (last !== undefined && knownLength < this.#runs.endOf(last) && knownLength < length)
+      runs[runs.length - 1] = this.#split(last, knownLength);
+    let from = knownLength;
+    const leaf = runs.at(-1);
+    const isOpen = leaf !== undefined && from < length && this.#runs.childCount(leaf) === 0;
+    if (isOpen && !layerEnds.some((end) => end.length === from))
       from = this.#append(leaf, keys, from, nextEnd(layerEnds, from, length));
-    }
     while (from < length) {
       const to = nextEnd(layerEnds, from, length);
-      nodes.push(this.#add(nodes.at(-1) ?? null, from, slice(keys, from, to)));
+      runs.push(this.#add(runs.at(-1) ?? NONE, from, slice(keys, from, to)));
       from = to;
     }
-    for (const node of nodes) node.lastUseMs = nowMs;
-    return nodes;
+    for (const run of runs) this.#runs.setLastUse(run, nowMs);
+    return runs;
   }
 
-  #append(leaf: PrefixNode, keys: ArrayLike<number>, from: number, to: number): number {
-    for (let at = from; at < to; at += 1) leaf.keys.push(keys[at] ?? 0);
+  #append(leaf: Run, keys: ArrayLike<number>, from: number, to: number): number {
+    for (let at = from; at < to; at += 1) this.#runs.append(leaf, keys[at] ?? 0);
     this.#blockCount += to - from;
     return to;
   }
 
-  #add(parent: PrefixNode | null, start: number, keys: number[]): PrefixNode {
-    const node = newNode(parent, start, keys);
+  #add(parent: Run, start: number, keys: number[]): Run {
+    const run = this.#runs.add(parent, start, keys);
     this.#blockCount += keys.length;
-    if (parent) parent.childCount += 1;
-    this.#nodes.set(keys[0] ?? 0, node);
-    return node;
+    if (parent !== NONE) this.#runs.setChildCount(parent, this.#runs.childCount(parent) + 1);
+    this.#index.set(run);
+    return run;
   }
 
-  /** Cuts a run in two; the node stays the end of it, and its beginning becomes a node of its own, which is given back. */
-  #split(node: PrefixNode, at: number): PrefixNode {
-    const upper = newNode(node.parent, node.start, node.keys.slice(0, at - node.start));
-    upper.childCount = 1;
-    upper.lastUseMs = node.lastUseMs;
-    upper.entries = node.entries.filter((entry) => entry.index < at);
-    if (node.openUse && node.openIndex < at) {
-      upper.openUse = node.openUse;
-      upper.openIndex = node.openIndex;
-      node.openUse = null;
-    }
-    node.parent = upper;
-    node.start = at;
-    node.keys = node.keys.slice(upper.keys.length);
-    node.entries = node.entries.filter((entry) => entry.index >= at);
-    this.#nodes.set(upper.keys[0] ?? 0, upper);
-    this.#nodes.set(node.keys[0] ?? 0, node);
+  /** Cuts a run in two; the run stays the end of it, and its beginning becomes a run of its own, which is given back. */
+  #split(run: Run, at: number): Run {
+    const { entries, uses } = this.#kept;
+    const runs = this.#runs;
+    const keys = runs.keys(run);
+    const start = runs.start(run);
+    this.#changes += 1;
+    this.#index.remove(run);
+    const upper = runs.add(runs.parent(run), start, keys.slice(0, at - start));
+    runs.setChildCount(upper, 1);
+    runs.setLastUse(upper, runs.lastUseMs(run));
+    runs.setParent(run, upper);
+    runs.setKeys(run, at, keys.slice(at - start));
+    entries.moveBelow(at, run, upper);
+    if (runs.use(run) !== NONE && runs.useIndex(run) < at) uses.move(run, upper);
+    this.#index.set(upper);
+    this.#index.set(run);
     return upper;
   }
 
-  /** Lets go of what has no further use: entries that have expired, and uses that have taught all they could. */
+  /** Lets go of entries that have expired. */
   tidy(nowMs: number): void {
-    for (const node of this.#nodes.values()) {
-      if (node.openUse && isJudged(node.openUse)) node.openUse = null;
-      if (node.entries.length === 0) continue;
-      const kept = node.entries.filter(({ expiresMs }) => expiresMs > nowMs);
-      if (kept.length < node.entries.length) node.entries = kept.length > 0 ? kept : NO_ENTRIES;
-    }
+    for (const run of this.#runs.all()) this.#kept.entries.dropExpired(run, nowMs);
+    this.#kept.tables.tidy();
   }
 
   /** Forgets runs that were not used since a time, from the ends of paths backwards. */
   forgetBefore(timeMs: number): void {
-    for (const node of this.#nodes.values()) {
-      let leaf: PrefixNode | null = node;
-      while (leaf && leaf.childCount === 0 && leaf.lastUseMs < timeMs) leaf = this.#remove(leaf);
+    const runs = this.#runs;
+    for (const run of runs.all()) {
+      let leaf = run;
+      while (leaf !== NONE && runs.childCount(leaf) === 0 && runs.lastUseMs(leaf) < timeMs)
+        leaf = this.#remove(leaf);
     }
   }
 
   /** Forgets what was not used for the longest until at most so many runs are left. */
-  shrinkTo(runs: number): void {
-    if (this.#nodes.size <= runs) return;
-    const times = Float64Array.from(this.#nodes.values(), (node) => node.lastUseMs).sort();
-    const timeMs = times[times.length - runs - 1] ?? Infinity;
+  shrinkTo(most: number): void {
+    if (this.size <= most) return;
+    const runs = this.#runs;
+    const times = Float64Array.from(runs.all(), (run) => runs.lastUseMs(run)).sort();
+    const timeMs = times[times.length - most - 1] ?? Infinity;
     this.forgetBefore(timeMs);
     // Runs used at one and the same time may be more than are to go.
-    for (const node of this.#nodes.values()) {
-      let leaf: PrefixNode | null = node;
-      while (leaf && leaf.childCount === 0 && leaf.lastUseMs <= timeMs && this.#nodes.size > runs)
+    for (const run of runs.all()) {
+      let leaf = run;
+      while (
+        leaf !== NONE &&
+        this.size > most &&
+        runs.childCount(leaf) === 0 &&
+        runs.lastUseMs(leaf) <= timeMs
+      )
         leaf = this.#remove(leaf);
     }
   }
 
   /** Gives the parent. */
-  #remove(leaf: PrefixNode): PrefixNode | null {
-    const { parent } = leaf;
-    this.#nodes.delete(leaf.keys[0] ?? 0);
-    this.#blockCount -= leaf.keys.length;
-    // A removed run must not be taken for a leaf again.
-    leaf.childCount = -1;
-    if (parent) parent.childCount -= 1;
+  #remove(leaf: Run): Run {
+    const { entries, uses, tables } = this.#kept;
+    const runs = this.#runs;
+    const parent = runs.parent(leaf);
+    this.#changes += 1;
+    this.#index.remove(leaf);
+    this.#blockCount -= runs.length(leaf);
+    entries.dropAll(leaf);
+    uses.leaveRun(leaf);
+    if (runs.table(leaf) !== NONE) tables.remove(runs.table(leaf));
+    runs.remove(leaf);
+    if (parent !== NONE) runs.setChildCount(parent, runs.childCount(parent) - 1);
     return parent;
+  }
+
+  /** Builds the index and counts the blocks of runs that came from elsewhere. */
+  takeOver(): void {
+    for (const run of this.#runs.all()) {
+      this.#index.set(run);
+      this.#blockCount += this.#runs.length(run);
+    }
+  }
+
+  /** Keys of a run that a path shares: since each key stands for all before it, the last that is equal is found by halving. */
+  #sameLength(run: Run, keys: ArrayLike<number>, length: number): number {
+    const runs = this.#runs;
+    const start = runs.start(run);
+    let low = 1;
+    let high = Math.min(runs.length(run), length - start);
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (runs.key(run, middle - 1) === keys[start + middle - 1]) low = middle;
+      else high = middle - 1;
+    }
+    return low;
   }
 }
 
-/** One list for all runs without entries, which most are. */
-const NO_ENTRIES: readonly BelievedEntry[] = [];
-
-function newNode(parent: PrefixNode | null, start: number, keys: number[]): PrefixNode {
-  return {
-    parent,
-    start,
-    keys,
-    childCount: 0,
-    lastUseMs: 0,
-    entries: NO_ENTRIES,
-    counts: null,
-    openUse: null,
-    openIndex: -1,
-    debt: 0,
-    turns: 0,
-  };
-}
-
-function nextEnd(layerEnds: readonly number[], from: number, length: number): number {
-  return layerEnds.find((end) => end > from && end < length) ?? length;
+function nextEnd(layerEnds: readonly End[], from: number, length: number): number {
+  for (const end of layerEnds) if (end.length > from && end.length < length) return end.length;
+  return length;
 }
 
 function slice(keys: ArrayLike<number>, from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, offset) => keys[from + offset] ?? 0);
-}
-
-/** Keys of a run that a path shares: since each key stands for all before it, the last that is equal is found by halving. */
-function sameLength(node: PrefixNode, keys: ArrayLike<number>, length: number): number {
-  let low = 1;
-  let high = Math.min(node.keys.length, length - node.start);
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (node.keys[middle - 1] === keys[node.start + middle - 1]) low = middle;
-    else high = middle - 1;
-  }
-  return low;
 }

@@ -1,25 +1,32 @@
 import { describe, expect, it } from 'vitest';
 
+import { LifeTables } from './life-tables.ts';
 import { ReuseClasses, sizeClass } from './reuse-classes.ts';
 
 describe('classes', () => {
   it('are the same counts under the same name', () => {
-    const classes = new ReuseClasses();
+    const tables = new LifeTables();
+    const classes = new ReuseClasses(tables);
     expect(classes.get('tail')).toBe(classes.get('tail'));
     expect(classes.get('tail')).not.toBe(classes.get('layer'));
   });
 
   it('stay as long as they are asked for, however many others come', () => {
-    const classes = new ReuseClasses();
+    const tables = new LifeTables();
+    const classes = new ReuseClasses(tables);
     const root = classes.get('tail');
     const forgotten = classes.get('of one application');
+    tables.enter(forgotten, 0);
+    tables.leave(forgotten, 0, true);
     let isStill = true;
     for (let other = 0; other < 60_000; other += 1) {
       classes.get(`of application ${other}`);
       isStill &&= classes.get('tail') === root;
     }
     expect(isStill).toBe(true);
-    expect(classes.get('of one application')).not.toBe(forgotten);
+    expect(tables.judged(classes.get('of one application'), 0)).toBe(0);
+    // What is forgotten makes room: two generations, and one that is filling.
+    expect(tables.written().length / 16).toBeLessThan(31_000);
   });
 });
 

@@ -1,17 +1,22 @@
-import { noCounts, type ReuseCounts } from './statistics.ts';
+import type { LifeTables, Table } from './life-tables.ts';
 
 /** Classes of a generation; those that two of them did not ask for are forgotten. */
 const GENERATION_MAX = 10_000;
 
-/** Uses that are alike learn together: counts by the name of a class. */
+/** Uses that are alike learn together: life tables by the name of a class. */
 export class ReuseClasses {
-  #young = new Map<string, ReuseCounts>();
-  #old = new Map<string, ReuseCounts>();
+  readonly #tables: LifeTables;
+  #young = new Map<string, Table>();
+  #old = new Map<string, Table>();
   #application = NaN;
-  #byPopularity: (readonly ReuseCounts[])[] = [];
+  #byPopularity: (readonly Table[])[] = [];
+
+  constructor(tables: LifeTables) {
+    this.#tables = tables;
+  }
 
   /** Classes of what requests of an application share, by how popular it is; kept at hand for the latest application. */
-  ofShared(application: number, popularity: number): readonly ReuseCounts[] {
+  ofShared(application: number, popularity: number): readonly Table[] {
     if (application !== this.#application) {
       this.#application = application;
       this.#byPopularity = [];
@@ -24,16 +29,30 @@ export class ReuseClasses {
     return this.#byPopularity[popularity] ?? [];
   }
 
-  get(name: string): ReuseCounts {
+  get(name: string): Table {
     const young = this.#young.get(name);
-    if (young) return young;
-    const counts = this.#old.get(name) ?? noCounts();
-    if (this.#young.size >= GENERATION_MAX) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(name, counts);
-    return counts;
+    if (young !== undefined) return young;
+    const table = this.#old.get(name) ?? this.#tables.add();
+    if (this.#young.size >= GENERATION_MAX) this.#age();
+    this.#young.set(name, table);
+    return table;
+  }
+
+  /** Names and tables, those asked for of late behind the others. */
+  entries(): [string, Table][] {
+    return [...this.#old, ...this.#young];
+  }
+
+  fill(entries: readonly (readonly [string, Table])[]): void {
+    this.#young = new Map(entries);
+  }
+
+  #age(): void {
+    for (const [name, table] of this.#old) if (!this.#young.has(name)) this.#tables.remove(table);
+    this.#old = this.#young;
+    this.#young = new Map();
+    // Tables kept at hand may be among those that are forgotten next.
+    this.#byPopularity = [];
   }
 }
 

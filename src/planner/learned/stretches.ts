@@ -1,5 +1,6 @@
 import { BREAKPOINTS_MAX } from '../../core/index.ts';
-import { findReader, isFound, isPending, reachesMinimum } from './beliefs.ts';
+import type { BelievedEntries } from './believed-entries.ts';
+import { findReader, isFound, reachesMinimum } from './lookback.ts';
 import type { Boundary } from './boundaries.ts';
 import type { PlannedBreakpoint, PlannedRequest } from './request.ts';
 import type { Extent, Stretch } from './weigh.ts';
@@ -9,13 +10,14 @@ export function stretchesBehind(
   hit: number,
   boundaries: readonly Boundary[],
   request: PlannedRequest,
+  entries: BelievedEntries,
 ): readonly Stretch[] {
   const stretches: Stretch[] = [];
   let from = request.cumulativeTokens[hit] ?? 0;
   for (const boundary of boundaries) {
-    const { index, tokens, node } = boundary;
+    const { index, tokens, run } = boundary;
     if (index <= hit || !reachesMinimum(request, index)) continue;
-    const isInFlight = node.entries.some((entry) => entry.index >= index && isPending(entry, request.atMs));
+    const isInFlight = entries.isPendingFrom(run, index, request.atMs);
     stretches.push({ boundary, tokens: tokens - from, isInFlight });
     from = tokens;
   }

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 
 import type { Boundary } from './boundaries.ts';
 import type { PlanPrices } from './request.ts';
-import { reuseChance, type ReuseCounts } from './statistics.ts';
 import { chooseExtent, savedByHour, type AtRisk, type Extent, type Stretch } from './weigh.ts';
 
 const numRuns = Math.ceil(500 * Number(process.env['CACHEWRIGHT_EFFORT'] ?? 1));
@@ -18,22 +17,8 @@ interface Known {
   readonly isInFlight?: boolean;
 }
 
-/** So many uses that nothing else has any weight beside them. */
-const MANY = 1e13;
-
-/** A class that knows for sure how many uses come back. */
-function sureCounts(within5m: number, within1h: number): ReuseCounts {
-  const later = within5m < 1 ? (within1h - within5m) / (1 - within5m) : 0;
-  return {
-    judged: [MANY, MANY, MANY, MANY, MANY],
-    back: [MANY * within5m, MANY * later, 0, 0, 0],
-    open: [0, 0, 0, 0, 0],
-  };
-}
-
 function stretchOf({ tokens, within5m, within1h, place = 'shared', isInFlight = false }: Known): Stretch {
-  const classes = [sureCounts(within5m, within1h)];
-  return { boundary: { index: 0, place, chance: reuseChance(classes) }, tokens, isInFlight };
+  return { boundary: { index: 0, place, chance: { within5m, within1h } }, tokens, isInFlight };
 }
 
 /** What an extent is expected to cost beyond no caching, written out from the rules. */

@@ -1,14 +1,10 @@
-import { defaultCacheRules } from '../../core/index.ts';
-import type { BelievedEntry, PrefixNode } from './prefix-tree.ts';
+import type { BelievedEntries } from './believed-entries.ts';
 import type { PlannedRequest } from './request.ts';
+import type { Run } from './runs.ts';
 
 /** Anything that stands on a block. */
 interface OnBlock {
   readonly index: number;
-}
-
-export function ttlMsOf(isHour: boolean): number {
-  return defaultCacheRules.ttlMs[isHour ? '1h' : '5m'];
 }
 
 /** Can the prefix up to a block be as long as the model wants it (spec 3)? */
@@ -16,27 +12,15 @@ export function reachesMinimum({ cumulativeHighTokens, prices }: PlannedRequest,
   return (cumulativeHighTokens[index] ?? 0) >= prices.minCacheableTokens;
 }
 
-function isReadable({ readyMs, expiresMs }: BelievedEntry, nowMs: number): boolean {
-  return readyMs <= nowMs && nowMs < expiresMs;
-}
-
-/** Is the entry being written, its response not begun yet? */
-export function isPending({ readyMs, expiresMs }: BelievedEntry, nowMs: number): boolean {
-  return nowMs < readyMs && nowMs < expiresMs;
-}
-
 /** The longest readable prefix on a path, of all entries or of those of an hour; -1 without one. */
 export function deepestReadable(
-  nodes: readonly PrefixNode[],
+  path: readonly Run[],
   { length, atMs }: PlannedRequest,
+  entries: BelievedEntries,
   ttl: 'any' | '1h',
 ): number {
-  for (let order = nodes.length - 1; order >= 0; order -= 1) {
-    let deepest = -1;
-    for (const entry of nodes[order]?.entries ?? []) {
-      const isWanted = (ttl === 'any' || entry.isHour) && entry.index < length && entry.index > deepest;
-      if (isWanted && isReadable(entry, atMs)) deepest = entry.index;
-    }
+  for (let order = path.length - 1; order >= 0; order -= 1) {
+    const deepest = entries.deepestReadable(path[order] ?? 0, length, atMs, ttl);
     if (deepest >= 0) return deepest;
   }
   return -1;
@@ -57,17 +41,16 @@ export function isFound(
 
 /** The longest readable prefix that breakpoints find; -1 without one. */
 export function readIndexOf(
-  nodes: readonly PrefixNode[],
+  path: readonly Run[],
   breakpoints: readonly OnBlock[],
   request: PlannedRequest,
+  entries: BelievedEntries,
 ): number {
   const finders = breakpoints.filter(({ index }) => reachesMinimum(request, index));
   let found = -1;
-  for (const { entries } of nodes) {
-    for (const entry of entries) {
-      if (entry.index <= found || !isReadable(entry, request.atMs)) continue;
-      if (isFound(entry.index, finders, request)) found = entry.index;
-    }
+  for (const run of path) {
+    for (const index of entries.readableIndices(run, request.atMs))
+      if (index > found && isFound(index, finders, request)) found = index;
   }
   return found;
 }
@@ -82,12 +65,4 @@ export function findReader(entryIndex: number, request: PlannedRequest): number 
     if (request.canMark(index)) return index;
   }
   return -1;
-}
-
-/** What was read lives on: all entries below the hit, each for its own TTL (spec 4.3). */
-export function refresh(node: PrefixNode, hit: number, nowMs: number): void {
-  for (const entry of node.entries) {
-    if (entry.index <= hit && isReadable(entry, nowMs))
-      entry.expiresMs = Math.max(entry.expiresMs, nowMs + ttlMsOf(entry.isHour));
-  }
 }

@@ -1,0 +1,155 @@
+/** Ages at which uses are judged, in ms: within the first an entry of five minutes still lives, within the last one of an hour. */
+export const AGES_MS: readonly number[] = [300_000, 600_000, 1_200_000, 2_400_000, 3_600_000];
+
+/** Number of a life table. */
+export type Table = number;
+
+/** Probability that the next use comes while an entry of each TTL still lives. */
+export interface ReuseChance {
+  readonly within5m: number;
+  readonly within1h: number;
+}
+
+/** Share that comes back in each span of those still waiting, where nothing is known: 45 % in five minutes, half in an hour. */
+const PRIOR: readonly number[] = [0.45, 0.02, 0.02, 0.02, 0.02];
+
+/** The same where the request itself gives reason to doubt: just too few to be written without experience. */
+const DOUBTFUL_PRIOR: readonly number[] = [0.19, 0.01, 0.01, 0.01, 0.01];
+
+/** As many uses as what is known of the wider class weighs against a class's own. */
+const PRIOR_WEIGHT = 5;
+
+/** Each use weighs this much of the one after it, so that habits may change. */
+const FADING = 0.995;
+
+const SPANS = AGES_MS.length;
+const JUDGED = 0;
+const BACK = SPANS;
+const OPEN = 2 * SPANS;
+/** One more than is needed: a table then is one line of the processor's cache. */
+const WIDTH = 16;
+const TABLES_FIRST = 64;
+
+/**
+ * How soon uses came back, as life tables: for each span of age, how many uses got through it or came back in it
+ * (`judged`), how many of them came back, and how many are in it now, neither back nor through (`open`).
+ */
+export class LifeTables {
+  #numbers = new Float32Array(WIDTH * TABLES_FIRST);
+  #free: Table[] = [];
+  /** Given back while uses were still open in them. */
+  #retired: Table[] = [];
+  #end = 0;
+
+  get byteLength(): number {
+    return this.#numbers.byteLength;
+  }
+
+  /** A table that knows nothing. */
+  add(): Table {
+    const table = this.#free.pop() ?? this.#end;
+    if (table === this.#end) {
+      this.#end += 1;
+      if (this.#end * WIDTH > this.#numbers.length) {
+        const bytes = 2 * this.#numbers.byteLength;
+        this.#numbers = new Float32Array(this.#numbers.buffer.transfer(bytes));
+      }
+    }
+    this.#numbers.fill(0, table * WIDTH, (table + 1) * WIDTH);
+    return table;
+  }
+
+  /** Gives a table back. Uses may still be open in it: its number is used again once they are not. */
+  remove(table: Table): void {
+    if (this.#isIdle(table)) this.#free.push(table);
+    else this.#retired.push(table);
+  }
+
+  /** Lets go of those given back in which no use is open any more. */
+  tidy(): void {
+    const retired = this.#retired;
+    this.#retired = retired.filter((table) => !this.#isIdle(table));
+    if (this.#retired.length < retired.length)
+      for (const table of retired) if (this.#isIdle(table)) this.#free.push(table);
+  }
+
+  /** A use enters a span. */
+  enter(table: Table, span: number): void {
+    const at = table * WIDTH + OPEN + span;
+    this.#numbers[at] = (this.#numbers[at] ?? 0) + 1;
+  }
+
+  /** A use that was in a span came back, or got through it. */
+  leave(table: Table, span: number, isBack: boolean): void {
+    const numbers = this.#numbers;
+    const at = table * WIDTH + span;
+    numbers[at + OPEN] = (numbers[at + OPEN] ?? 0) - 1;
+    numbers[at + JUDGED] = (numbers[at + JUDGED] ?? 0) * FADING + 1;
+    numbers[at + BACK] = (numbers[at + BACK] ?? 0) * FADING + (isBack ? 1 : 0);
+  }
+
+  judged(table: Table, span: number): number {
+    return this.#numbers[table * WIDTH + JUDGED + span] ?? 0;
+  }
+
+  back(table: Table, span: number): number {
+    return this.#numbers[table * WIDTH + BACK + span] ?? 0;
+  }
+
+  open(table: Table, span: number): number {
+    return this.#numbers[table * WIDTH + OPEN + span] ?? 0;
+  }
+
+  /** Probability that a use comes back within five minutes, as classes from the widest to the narrowest say together. */
+  chanceWithin5m(classes: readonly Table[]): number {
+    return this.#hazard(classes, 0, PRIOR[0] ?? 0);
+  }
+
+  /** When a use comes back: each class, from the widest to the narrowest, corrects the one before by its own uses. */
+  chance(classes: readonly Table[], isDoubtful = false): ReuseChance {
+    const prior = isDoubtful ? DOUBTFUL_PRIOR : PRIOR;
+    let gone = 1;
+    let within5m = 0;
+    for (let span = 0; span < SPANS; span += 1) {
+      gone *= 1 - this.#hazard(classes, span, prior[span] ?? 0);
+      if (span === 0) within5m = 1 - gone;
+    }
+    return { within5m, within1h: 1 - gone };
+  }
+
+  /** Share that comes back in a span of those that wait. */
+  #hazard(classes: readonly Table[], span: number, prior: number): number {
+    let hazard = prior;
+    for (const table of classes) {
+      // Who is in the span now has been so for half of it on average.
+      const atRisk = this.judged(table, span) + this.open(table, span) / 2;
+      hazard = (this.back(table, span) + PRIOR_WEIGHT * hazard) / (atRisk + PRIOR_WEIGHT);
+    }
+    return hazard;
+  }
+
+  #isIdle(table: Table): boolean {
+    for (let span = 0; span < SPANS; span += 1) if (this.open(table, span) !== 0) return false;
+    return true;
+  }
+
+  /** The numbers of all tables ever given out; a view, not a copy. */
+  written(): Float32Array {
+    return this.#numbers.subarray(0, this.#end * WIDTH);
+  }
+
+  /** Tables not in use, and those that wait to be. */
+  unused(): readonly Table[] {
+    return [...this.#free, ...this.#retired];
+  }
+
+  /** Takes over what `written` and `unused` gave. */
+  fill(numbers: Float32Array, unused: readonly Table[]): void {
+    this.#end = numbers.length / WIDTH;
+    this.#numbers = new Float32Array(Math.max(numbers.length, WIDTH * TABLES_FIRST));
+    this.#numbers.set(numbers);
+    this.#free = [];
+    this.#retired = [...unused];
+    this.tidy();
+  }
+}
