@@ -41,16 +41,39 @@ export class BelievedEntries {
     return this.#rows.byteLength;
   }
 
+  /** One more than the highest number of an entry. */
+  get end(): number {
+    return this.#rows.end;
+  }
+
   /** An entry that lives from now on, and can be read once `setReady` says so. */
   add(run: Run, index: number, isHour: boolean, nowMs: number): EntryRef {
-    this.#keepOnly(run, ENTRIES_MAX - 1, (entry) => this.#rows.get(entry, EXPIRES) > nowMs);
+    this.dropExpired(run, nowMs);
+    return this.#push(run, index, isHour, Infinity, nowMs + ttlMsOf(isHour));
+  }
+
+  /** An entry that somebody else has written, or renewed. */
+  adopt(run: Run, index: number, isHour: boolean, readyMs: number, expiresMs: number): void {
+    const rows = this.#rows;
+    const hour = isHour ? 1 : 0;
+    for (let entry = this.#runs.entry(run); entry !== NONE; entry = rows.get(entry, NEXT)) {
+      if (rows.get(entry, INDEX) !== index || rows.get(entry, HOUR) !== hour) continue;
+      if (!this.#isReadable(entry, readyMs)) continue;
+      rows.set(entry, EXPIRES, Math.max(expiresMs, rows.get(entry, EXPIRES)));
+      return;
+    }
+    this.#push(run, index, isHour, readyMs, expiresMs);
+  }
+
+  #push(run: Run, index: number, isHour: boolean, readyMs: number, expiresMs: number): EntryRef {
+    this.#keepOnly(run, ENTRIES_MAX - 1, () => true);
     const rows = this.#rows;
     const row = rows.add();
     this.#stamp += 1;
     rows.set(row, INDEX, index);
     rows.set(row, HOUR, isHour ? 1 : 0);
-    rows.set(row, READY, Infinity);
-    rows.set(row, EXPIRES, nowMs + ttlMsOf(isHour));
+    rows.set(row, READY, readyMs);
+    rows.set(row, EXPIRES, expiresMs);
     rows.set(row, NEXT, this.#runs.entry(run));
     rows.set(row, STAMP, this.#stamp);
     this.#runs.setEntry(run, row);
@@ -169,15 +192,29 @@ export class BelievedEntries {
     return { entries: this.#rows.written(), unused: this.#rows.unused(), stamp: this.#stamp };
   }
 
+  /** Does each entry stand with one run, and every list end? */
+  isSound(): boolean {
+    let left = this.#rows.count;
+    for (const run of this.#runs.all()) {
+      let entry = this.#runs.entry(run);
+      for (; entry >= 0 && entry < this.end && left >= 0; entry = this.#rows.get(entry, NEXT)) left -= 1;
+      if (entry !== NONE) return false;
+    }
+    return left === 0;
+  }
+
   fill({ entries, unused, stamp }: BelievedEntriesState): void {
     this.#rows.fill(entries, unused);
     this.#stamp = stamp;
+    // Nobody will say any more that the response to those being written has begun.
+    for (let entry = 0; entry < this.end; entry += 1)
+      if (this.#rows.get(entry, READY) === Infinity) this.#rows.set(entry, EXPIRES, -Infinity);
   }
 }
 
 /** All entries, as numbers. */
 export interface BelievedEntriesState {
   readonly entries: Float64Array;
-  readonly unused: readonly number[];
+  readonly unused: ArrayLike<number>;
   readonly stamp: number;
 }

@@ -1,10 +1,5 @@
-export {
-  LearnedPlanner,
-  type LearnedLimits,
-  type LearnedPlan,
-  type PlanTicket,
-  type SentBreakpoint,
-} from './learned-planner.ts';
+export type { LearnedLimits, LearnedPlan, PlanTicket, SentBreakpoint } from './learned-plan.ts';
+export { LearnedPlanner } from './learned-planner.ts';
 export type {
   LayerEnd,
   PlaceName,
@@ -13,3 +8,4 @@ export type {
   PlanPrices,
   TailKind,
 } from './request.ts';
+export { PlannerStateError } from './planner-state-error.ts';

@@ -1,51 +1,17 @@
-import { BelievedEntries, type EntryRef } from './believed-entries.ts';
+import { ttlMsOf } from './believed-entries.ts';
 import { findBoundaries, type Around, type Boundary, type Newest } from './boundaries.ts';
-import { LifeTables } from './life-tables.ts';
+import { decide } from './decide.ts';
+import { Following } from './following.ts';
+import type { LearnedLimits, LearnedPlan, PlanTicket, SentBreakpoint, WrittenEntry } from './learned-plan.ts';
 import { deepestReadable, readIndexOf, reachesMinimum } from './lookback.ts';
-import { OpenUses } from './open-uses.ts';
-import { PrefixTree, type TreePath } from './prefix-tree.ts';
-import type { PlannedBreakpoint, PlannedRequest } from './request.ts';
-import { ReuseClasses } from './reuse-classes.ts';
-import { NONE, Runs, type Run } from './runs.ts';
-import { stretchesBehind, toBreakpoints, tokensAtRisk } from './stretches.ts';
-import { chooseExtent, savedByHour, type AtRisk, type Extent } from './weigh.ts';
-
-/** What to do with one request, and what it was decided from. */
-export interface LearnedPlan {
-  /** In the order of what they are worth; at most four. */
-  readonly breakpoints: readonly PlannedBreakpoint[];
-  /** Last block of the longest prefix that can be read; -1 without one. */
-  readonly hitIndex: number;
-  /** Another request is writing some of what could be written: to write it too would buy nothing. */
-  readonly isInFlight: boolean;
-  readonly boundaries: readonly Boundary[];
-  readonly request: PlannedRequest;
-  /** The request's way along what is known, as long as nothing of that was cut or forgotten since. */
-  readonly path: readonly Run[];
-  readonly changes: number;
-}
-
-/** A breakpoint as it was sent, ours or the client's. */
-export interface SentBreakpoint {
-  readonly index: number;
-  readonly isHour: boolean;
-}
-
-/** What a request is believed to have read and written; for `begin`, `cancel` and `billed`. */
-export interface PlanTicket {
-  readonly written: readonly EntryRef[];
-  readonly request: PlannedRequest;
-  /** Last block of what it should read; -1 when nothing. */
-  readonly hitIndex: number;
-}
-
-/** Limits of what is remembered. */
-export interface LearnedLimits {
-  /** Runs of blocks. @default 100,000 */
-  readonly runsMax?: number;
-  /** Blocks of all runs. @default 5,000,000 */
-  readonly blocksMax?: number;
-}
+import { bytesOf, createMemory, type Memory } from './memory.ts';
+import { Neighbours } from './neighbours.ts';
+import { readNews, writeNews } from './news.ts';
+import type { PlannedRequest } from './request.ts';
+import { NONE, type Run } from './runs.ts';
+import { restoreMemory, snapshotOf } from './snapshot.ts';
+import { toBreakpoints } from './stretches.ts';
+import { NOTHING } from './weigh.ts';
 
 const RUNS_MAX = 100_000;
 const BLOCKS_MAX = 5_000_000;
@@ -55,13 +21,8 @@ const KEPT_SHARE = 0.75;
 const IDLE_MS = 25 * 3_600_000;
 /** Requests between two looks for what can go. */
 const SWEEP_EVERY = 4096;
-/** Requests a second whose uses are followed, and how many more in a burst: habits show in a sample as well. */
-const FOLLOWED_PER_SECOND = 10;
-const FOLLOWED_AT_ONCE = 10_000;
 /** By so much of a prompt estimates and bills may differ. */
 const SHARE_TOLERANCE = 0.05;
-/** Nothing is written. */
-const NOTHING: Extent = { hourCount: 0, count: 0 };
 
 /**
  * Learns from the requests themselves which prefixes come again and how soon, and places breakpoints and TTLs at least
@@ -69,22 +30,13 @@ const NOTHING: Extent = { hourCount: 0, count: 0 };
  * come alone, so nothing has to be tried out to be learned.
  */
 export class LearnedPlanner {
-  readonly #runs = new Runs();
-  readonly #tables = new LifeTables();
-  readonly #entries = new BelievedEntries(this.#runs);
-  readonly #uses = new OpenUses(this.#runs, this.#tables);
-  readonly #classes = new ReuseClasses(this.#tables);
-  readonly #tree = new PrefixTree({
-    runs: this.#runs,
-    entries: this.#entries,
-    uses: this.#uses,
-    tables: this.#tables,
-  });
+  #memory: Memory = createMemory();
   readonly #runsMax: number;
   readonly #blocksMax: number;
+  #revision = 0;
   #untilSweep = SWEEP_EVERY;
-  #credit = FOLLOWED_AT_ONCE;
-  #creditMs = 0;
+  readonly #following = new Following();
+  #neighbours: Neighbours | null = null;
 
   constructor({ runsMax = RUNS_MAX, blocksMax = BLOCKS_MAX }: LearnedLimits = {}) {
     this.#runsMax = runsMax;
@@ -93,43 +45,107 @@ export class LearnedPlanner {
 
   /** Runs of blocks remembered. */
   get size(): number {
-    return this.#tree.size;
+    return this.#memory.tree.size;
   }
 
   /** Blocks of all runs remembered. */
   get blockCount(): number {
-    return this.#tree.blockCount;
+    return this.#memory.tree.blockCount;
   }
 
   /** Bytes of all that is remembered, nearly. */
   get byteLength(): number {
-    const parts = [this.#runs, this.#tables, this.#entries, this.#uses, this.#tree];
-    return parts.reduce((sum, part) => sum + part.byteLength, 0);
+    return bytesOf(this.#memory);
+  }
+
+  /** Goes up with all that is learned: where it has not moved, there is nothing new to save. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** All that was learned, as bytes for `restore`: a copy, in the byte order of this machine. Holds no text of prompts. */
+  snapshot(): Uint8Array<ArrayBuffer> {
+    return snapshotOf(this.#memory);
+  }
+
+  /**
+   * Goes on from what a snapshot holds, in the place of what was learned so far.
+   *
+   * @throws PlannerStateError where the bytes are something else or of another version; then nothing has changed
+   */
+  restore(bytes: Uint8Array): void {
+    this.#memory = restoreMemory(bytes);
+    this.#revision += 1;
+    this.#listen();
+  }
+
+  /** From now on keeps what others of a fleet should know, for `drainChanges`. */
+  noteChanges(): void {
+    this.#neighbours ??= new Neighbours();
+    this.#listen();
+  }
+
+  #listen(): void {
+    const neighbours = this.#neighbours;
+    if (!neighbours) return;
+    const { uses, classes } = this.#memory;
+    uses.onLesson = (tables, span, isBack) => {
+      const names = tables.flatMap((table) => classes.nameOf(table) ?? []);
+      neighbours.noteLesson({ classes: names, span, isBack });
+    };
+  }
+
+  /** What others should know and were not told yet, in at most about so many bytes; null when there is nothing. */
+  drainChanges(nowMs: number, maxBytes: number): Uint8Array | null {
+    const news = this.#neighbours?.drain(maxBytes) ?? null;
+    return news && writeNews(news, nowMs);
+  }
+
+  /**
+   * Takes over what another planner drained.
+   *
+   * @param drainedMs when that was, by the clock of this machine
+   * @throws PlannerStateError where it is something else or of another version; then nothing has changed
+   */
+  mergeChanges(bytes: Uint8Array, drainedMs: number): void {
+    const news = readNews(bytes, drainedMs);
+    this.noteChanges();
+    this.#neighbours?.merge(this.#memory, news);
+    this.#revision += 1;
   }
 
   /** Plans one request and learns that it was made. Requests come in the order of their times. */
   plan(request: PlannedRequest): LearnedPlan {
     const { atMs, keys, length } = request;
+    this.#revision += 1;
     this.#sweep(atMs);
-    const isFollowed = this.#isFollowed(atMs);
+    const isFollowed = this.#following.isFollowed(atMs);
     const whole = isFollowed ? null : this.#readWhole(request);
     if (whole) return whole;
-    const known = this.#tree.find(keys, length);
+    const { tree, runs } = this.#memory;
+    const known = tree.find(keys, length);
     for (const run of known.runs) this.#answer(run, known.knownLength);
-    const path = this.#tree.insert(keys, length, known, request.layers, atMs);
-    const { changes } = this.#tree;
+    const path = tree.insert(keys, length, known, request.layers, atMs);
+    const seenLength = Math.max(known.knownLength, this.#adopt(path, request));
+    const place = { request, path, tree, changes: tree.changes };
     const last = path.at(-1);
     if (last === undefined)
-      return { breakpoints: [], hitIndex: -1, isInFlight: false, boundaries: [], request, path, changes };
-    const boundaries = findBoundaries(path, this.#around(request, known, last));
+      return { breakpoints: [], hitIndex: -1, isInFlight: false, boundaries: [], ...place };
+    const boundaries = findBoundaries(path, this.#around(request, seenLength, last));
     // Before this use is counted: it says nothing yet of when the next one comes.
-    const decided = this.#decide(request, path, boundaries);
+    const decided = decide(this.#memory, request, path, boundaries);
     if (isFollowed) for (const boundary of boundaries) this.#open(boundary, atMs);
-    this.#runs.setTurns(last, this.#runs.turns(last) + 1);
-    return { ...decided, boundaries, request, path, changes };
+    runs.setTurns(last, runs.turns(last) + 1);
+    return { ...decided, boundaries, ...place };
   }
 
-  #around(request: PlannedRequest, { knownLength }: TreePath, last: Run): Around {
+  /** Takes over what others of the fleet have on the path; gives the length of what they have seen of it. */
+  #adopt(path: readonly Run[], request: PlannedRequest): number {
+    return this.#neighbours?.adopt(this.#memory, path, request) ?? 0;
+  }
+
+  #around(request: PlannedRequest, knownLength: number, last: Run): Around {
+    const { runs, classes, tables } = this.#memory;
     const { cumulativeTokens, length } = request;
     const known = cumulativeTokens[knownLength - 1] ?? 0;
     const newest: Newest = {
@@ -137,20 +153,9 @@ export class LearnedPlanner {
       freshTokens: (cumulativeTokens[length - 1] ?? 0) - known,
       // What was seen before is not alone, whatever it looks like.
       tail: request.tail === 'lone' && knownLength > 0 ? 'plain' : request.tail,
-      turns: this.#runs.turns(last),
+      turns: runs.turns(last),
     };
-    return { request, newest, classes: this.#classes, tables: this.#tables, runs: this.#runs };
-  }
-
-  /** Is this one of the requests whose uses are followed? All are, unless there are more than are needed. */
-  #isFollowed(nowMs: number): boolean {
-    // A clock that is set back must not run up a debt.
-    const earned = (Math.max(0, nowMs - this.#creditMs) / 1000) * FOLLOWED_PER_SECOND;
-    this.#credit = Math.min(FOLLOWED_AT_ONCE, this.#credit + earned);
-    this.#creditMs = nowMs;
-    if (this.#credit < 1) return false;
-    this.#credit -= 1;
-    return true;
+    return { request, newest, classes, tables, runs };
   }
 
   /**
@@ -158,53 +163,69 @@ export class LearnedPlanner {
    * decide, and what its beginnings share is kept up to date by those that are.
    */
   #readWhole(request: PlannedRequest): LearnedPlan | null {
+    const { tree, runs, entries } = this.#memory;
     const { atMs, keys, length } = request;
-    const run = this.#tree.lastBlock(keys[length - 1] ?? NaN, length - 1);
-    const hitIndex = run === NONE ? -1 : this.#entries.deepestReadable(run, length, atMs, 'any');
+    const run = tree.lastBlock(keys[length - 1] ?? NaN, length - 1);
+    const hitIndex = run === NONE ? -1 : entries.deepestReadable(run, length, atMs, 'any');
     if (hitIndex < length - 1) return null;
     this.#answer(run, length);
-    this.#runs.setLastUse(run, atMs);
-    this.#runs.setTurns(run, this.#runs.turns(run) + 1);
+    runs.setLastUse(run, atMs);
+    runs.setTurns(run, runs.turns(run) + 1);
     const breakpoints = toBreakpoints(NOTHING, [], hitIndex, request);
-    const { changes } = this.#tree;
-    return { breakpoints, hitIndex, isInFlight: false, boundaries: [], request, path: [run], changes };
+    const place = { request, path: [run], tree, changes: tree.changes };
+    return { breakpoints, hitIndex, isInFlight: false, boundaries: [], ...place };
   }
 
   /** A use of a boundary begins. Where enough is known of a shared one, only some are followed. */
   #open({ run, place, index, classes }: Boundary, nowMs: number): void {
+    const { runs, uses } = this.#memory;
     if (place !== 'tail') {
-      const table = this.#runs.table(run);
-      const isWanted = table === NONE || this.#uses.isWanted(table);
-      if (this.#runs.use(run) !== NONE || !isWanted) return;
+      const table = runs.table(run);
+      const isWanted = table === NONE || uses.isWanted(table);
+      if (runs.use(run) !== NONE || !isWanted) return;
     }
-    this.#uses.open(run, index, nowMs, classes);
+    uses.open(run, index, nowMs, classes);
+    this.#neighbours?.noteOpen(this.#memory, run, index, nowMs);
   }
 
   /** Takes note of what was sent: what it refreshes, and what it writes once the response begins. */
   sent(plan: LearnedPlan, breakpoints: readonly SentBreakpoint[]): PlanTicket {
+    const { entries, runs, tree } = this.#memory;
     const { request } = plan;
     const { atMs } = request;
-    const path = plan.changes === this.#tree.changes ? plan.path : this.#pathOf(request);
-    const written: EntryRef[] = [];
+    const isStill = plan.tree === tree && plan.changes === tree.changes;
+    const path = isStill ? plan.path : this.#pathOf(request);
+    const written: WrittenEntry[] = [];
     // A client's own breakpoints need not find what ours would.
     const isAsPlanned = breakpoints === plan.breakpoints;
-    const hitIndex = isAsPlanned ? plan.hitIndex : readIndexOf(path, breakpoints, request, this.#entries);
-    if (hitIndex >= 0) for (const run of path) this.#entries.refresh(run, hitIndex, atMs);
-    for (const { index, isHour } of breakpoints) {
-      const run = path.find((each) => index < this.#runs.endOf(each));
-      if (run === undefined || index <= hitIndex || !reachesMinimum(request, index)) continue;
-      written.push(this.#entries.add(run, index, isHour, atMs));
+    const hitIndex = isAsPlanned ? plan.hitIndex : readIndexOf(path, breakpoints, request, entries);
+    if (hitIndex >= 0) for (const run of path) entries.refresh(run, hitIndex, atMs);
+    if (this.#neighbours && hitIndex >= 0) {
+      const isHour = deepestReadable(path, request, entries, '1h') === hitIndex;
+      this.#tell({ index: hitIndex, isHour }, request, atMs);
     }
-    return { written, request, hitIndex };
+    for (const { index, isHour } of breakpoints) {
+      const run = path.find((each) => index < runs.endOf(each));
+      if (run === undefined || index <= hitIndex || !reachesMinimum(request, index)) continue;
+      written.push({ index, isHour, ref: entries.add(run, index, isHour, atMs) });
+    }
+    return { written, entries, request, hitIndex };
+  }
+
+  #tell({ index, isHour }: SentBreakpoint, { keys, atMs }: PlannedRequest, readyMs: number): void {
+    this.#neighbours?.noteEntry(keys[index] ?? NaN, isHour, readyMs, atMs + ttlMsOf(isHour));
   }
 
   #pathOf({ keys, length }: PlannedRequest): readonly Run[] {
-    return this.#tree.find(keys, length).runs;
+    return this.#memory.tree.find(keys, length).runs;
   }
 
   /** The response has begun: what was written can be read. */
-  begin({ written }: PlanTicket, readyMs: number): void {
-    for (const entry of written) this.#entries.setReady(entry, readyMs);
+  begin({ written, entries, request }: PlanTicket, readyMs: number): void {
+    for (const entry of written) {
+      entries.setReady(entry.ref, readyMs);
+      if (this.#neighbours) this.#tell(entry, request, readyMs);
+    }
   }
 
   /**
@@ -219,53 +240,30 @@ export class LearnedPlanner {
     if (hitIndex < 0 || readShare >= shareOf(hitIndex) - SHARE_TOLERANCE) return;
     let readIndex = -1;
     while (readIndex < hitIndex && shareOf(readIndex + 1) <= readShare + SHARE_TOLERANCE) readIndex += 1;
-    for (const run of this.#pathOf(request)) this.#entries.dropBehind(run, readIndex, written);
+    const refs = written.map(({ ref }) => ref);
+    for (const run of this.#pathOf(request)) this.#memory.entries.dropBehind(run, readIndex, refs);
   }
 
   /** The request failed before its response began: nothing was written. */
-  cancel({ written }: PlanTicket): void {
-    for (const entry of written) this.#entries.cancel(entry);
+  cancel({ written, entries }: PlanTicket): void {
+    for (const { ref } of written) entries.cancel(ref);
   }
 
   #sweep(nowMs: number): void {
-    this.#uses.expire(nowMs);
-    const { size, blockCount } = this.#tree;
+    const { uses, tree } = this.#memory;
+    uses.expire(nowMs);
+    const { size, blockCount } = tree;
     if (size > this.#runsMax || blockCount > this.#blocksMax)
-      this.#tree.shrinkTo(Math.floor(Math.min(size, this.#runsMax) * KEPT_SHARE));
+      tree.shrinkTo(Math.floor(Math.min(size, this.#runsMax) * KEPT_SHARE));
     this.#untilSweep -= 1;
     if (this.#untilSweep > 0) return;
     this.#untilSweep = Math.max(SWEEP_EVERY, size);
-    this.#tree.tidy(nowMs);
-    this.#tree.forgetBefore(nowMs - IDLE_MS);
+    tree.tidy(nowMs);
+    tree.forgetBefore(nowMs - IDLE_MS);
   }
 
   #answer(run: Run, knownLength: number): void {
-    if (this.#runs.use(run) !== NONE && this.#runs.useIndex(run) < knownLength) this.#uses.answer(run);
-  }
-
-  #decide(
-    request: PlannedRequest,
-    path: readonly Run[],
-    boundaries: readonly Boundary[],
-  ): Pick<LearnedPlan, 'breakpoints' | 'hitIndex' | 'isInFlight'> {
-    const hit = deepestReadable(path, request, this.#entries, 'any');
-    const stretches = stretchesBehind(hit, boundaries, request, this.#entries);
-    if (stretches.length === 0) {
-      const breakpoints = toBreakpoints(NOTHING, stretches, hit, request);
-      return { breakpoints, hitIndex: hit, isInFlight: false };
-    }
-    const hourHit = deepestReadable(path, request, this.#entries, '1h');
-    const tail = boundaries.at(-1);
-    const conversation = path.at(-1) ?? NONE;
-    const debt = this.#runs.debt(conversation);
-    const atRisk: AtRisk = { tokens: tokensAtRisk(request, boundaries, hit, hourHit), debt };
-    const extent = chooseExtent(stretches, atRisk, request.prices);
-    if (tail) {
-      const written = stretches.slice(0, extent.count).reduce((sum, { tokens }) => sum + tokens, 0);
-      const missed = savedByHour(tail, request.prices) * (atRisk.tokens + written);
-      this.#runs.setDebt(conversation, extent.hourCount > 0 ? 0 : debt + missed);
-    }
-    const isInFlight = stretches.some((stretch) => stretch.isInFlight);
-    return { breakpoints: toBreakpoints(extent, stretches, hit, request), hitIndex: hit, isInFlight };
+    const { runs, uses } = this.#memory;
+    if (runs.use(run) !== NONE && runs.useIndex(run) < knownLength) uses.answer(run);
   }
 }

@@ -41,6 +41,11 @@ export class LifeTables {
   #retired: Table[] = [];
   #end = 0;
 
+  /** One more than the highest number of a table. */
+  get end(): number {
+    return this.#end;
+  }
+
   get byteLength(): number {
     return this.#numbers.byteLength;
   }
@@ -144,12 +149,12 @@ export class LifeTables {
   }
 
   /** Takes over what `written` and `unused` gave. */
-  fill(numbers: Float32Array, unused: readonly Table[]): void {
+  fill(numbers: Float32Array, unused: ArrayLike<Table>): void {
     this.#end = numbers.length / WIDTH;
     this.#numbers = new Float32Array(Math.max(numbers.length, WIDTH * TABLES_FIRST));
     this.#numbers.set(numbers);
     this.#free = [];
-    this.#retired = [...unused];
+    this.#retired = Array.from(unused);
     this.tidy();
   }
 }

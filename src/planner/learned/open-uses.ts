@@ -33,6 +33,8 @@ export class OpenUses {
   readonly #runs: Runs;
   readonly #tables: LifeTables;
   #passed = 0;
+  /** Told of everything that a use teaches; null where nobody asks. */
+  onLesson: ((classes: readonly Table[], span: number, isBack: boolean) => void) | null = null;
 
   constructor(runs: Runs, tables: LifeTables) {
     this.#runs = runs;
@@ -42,6 +44,11 @@ export class OpenUses {
   /** Uses that wait, and those answered whose span is not over. */
   get count(): number {
     return this.#rows.count;
+  }
+
+  /** One more than the highest number of a use. */
+  get end(): number {
+    return this.#rows.end;
   }
 
   get byteLength(): number {
@@ -141,11 +148,18 @@ export class OpenUses {
 
   #leave(use: Use, isBack: boolean): void {
     const span = this.#rows.get(use, SPAN);
+    this.onLesson?.(this.#classesOf(use), span, isBack);
     for (let order = 0; order < CLASSES_MAX; order += 1) {
       const table = this.#rows.get(use, CLASSES + order);
       if (table === NONE) return;
       this.#tables.leave(table, span, isBack);
     }
+  }
+
+  #classesOf(use: Use): readonly Table[] {
+    const classes = Array.from({ length: CLASSES_MAX }, (_, order) => this.#rows.get(use, CLASSES + order));
+    const end = classes.indexOf(NONE);
+    return end < 0 ? classes : classes.slice(0, end);
   }
 
   /** All that a use could teach is learned. Its row is free once the queue that it waits in comes to it. */
@@ -165,17 +179,31 @@ export class OpenUses {
     };
   }
 
+  /** Does every use wait in one queue, and point to what is there? */
+  isSound(): boolean {
+    const waiting = this.#waiting.flatMap((queue) => queue.values());
+    const isFine = (use: Use): boolean => {
+      const { end } = this.#tables;
+      return (
+        use < this.end &&
+        this.#classesOf(use).every((table) => Number.isInteger(table) && table >= 0 && table < end)
+      );
+    };
+    const isOnce = new Set(waiting).size === waiting.length && waiting.length === this.count;
+    return isOnce && waiting.every(isFine);
+  }
+
   fill({ uses, unused, waiting }: OpenUsesState): void {
     this.#rows.fill(uses, unused);
     for (const [span, queue] of this.#waiting.entries())
-      for (const use of waiting[span] ?? []) queue.add(use);
+      for (const use of Array.from(waiting[span] ?? [])) queue.add(use);
   }
 }
 
 /** All uses, as numbers. */
 export interface OpenUsesState {
   readonly uses: Float64Array;
-  readonly unused: readonly number[];
+  readonly unused: ArrayLike<number>;
   /** Numbers of uses by the span whose end they wait for. */
-  readonly waiting: readonly (readonly number[])[];
+  readonly waiting: readonly ArrayLike<number>[];
 }

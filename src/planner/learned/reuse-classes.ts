@@ -8,6 +8,8 @@ export class ReuseClasses {
   readonly #tables: LifeTables;
   #young = new Map<string, Table>();
   #old = new Map<string, Table>();
+  /** By table. */
+  #names: (string | undefined)[] = [];
   #application = NaN;
   #byPopularity: (readonly Table[])[] = [];
 
@@ -33,22 +35,33 @@ export class ReuseClasses {
     const young = this.#young.get(name);
     if (young !== undefined) return young;
     const table = this.#old.get(name) ?? this.#tables.add();
+    this.#names[table] = name;
     if (this.#young.size >= GENERATION_MAX) this.#age();
     this.#young.set(name, table);
     return table;
   }
 
-  /** Names and tables, those asked for of late behind the others. */
-  entries(): [string, Table][] {
-    return [...this.#old, ...this.#young];
+  /** The class that a table is of; undefined for one that is a run's own. */
+  nameOf(table: Table): string | undefined {
+    return this.#names[table];
+  }
+
+  /** What `fill` takes back: tables by name, each once. */
+  written(): [string, Table][] {
+    return [...new Map([...this.#old, ...this.#young])];
   }
 
   fill(entries: readonly (readonly [string, Table])[]): void {
     this.#young = new Map(entries);
+    for (const [name, table] of entries) this.#names[table] = name;
   }
 
   #age(): void {
-    for (const [name, table] of this.#old) if (!this.#young.has(name)) this.#tables.remove(table);
+    for (const [name, table] of this.#old) {
+      if (this.#young.has(name)) continue;
+      this.#names[table] = undefined;
+      this.#tables.remove(table);
+    }
     this.#old = this.#young;
     this.#young = new Map();
     // Tables kept at hand may be among those that are forgotten next.

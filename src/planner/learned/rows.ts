@@ -61,11 +61,11 @@ export class Rows {
   }
 
   /** Takes over what `written` and `unused` gave. */
-  fill(numbers: Float64Array, unused: readonly number[]): void {
+  fill(numbers: Float64Array, unused: ArrayLike<number>): void {
     this.#end = numbers.length / this.#width;
     this.#numbers = new Float64Array(Math.max(numbers.length, this.#width * ROWS_FIRST));
     this.#numbers.set(numbers);
-    this.#free = [...unused];
+    this.#free = Array.from(unused);
   }
 
   #grow(length: number): void {

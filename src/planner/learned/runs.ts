@@ -188,4 +188,36 @@ export class Runs {
   *all(): IterableIterator<Run> {
     for (let run = 0; run < this.end; run += 1) if (this.isThere(run)) yield run;
   }
+
+  /** What `fill` takes back. */
+  written(): RunsState {
+    const lengths = Int32Array.from({ length: this.end }, (_, run) => this.#more[run]?.length ?? 0);
+    const more = new Float64Array(lengths.reduce((sum, length) => sum + length, 0));
+    let at = 0;
+    for (const [run, keys] of this.#more.entries()) {
+      if (!keys) continue;
+      more.set(keys, at);
+      at += lengths[run] ?? 0;
+    }
+    return { runs: this.#rows.written(), unused: this.#rows.unused(), lengths, more };
+  }
+
+  fill({ runs, unused, lengths, more }: RunsState): void {
+    this.#rows.fill(runs, unused);
+    let at = 0;
+    this.#more = Array.from(lengths, (length) => {
+      const keys = length > 0 ? [...more.subarray(at, at + length)] : undefined;
+      at += length;
+      return keys;
+    });
+  }
+}
+
+/** All runs, as numbers. */
+export interface RunsState {
+  readonly runs: Float64Array;
+  readonly unused: ArrayLike<number>;
+  /** Keys behind the first, by run, and all of them one after the other. */
+  readonly lengths: Int32Array;
+  readonly more: Float64Array;
 }

@@ -7,6 +7,9 @@ export interface Extent {
   readonly count: number;
 }
 
+/** Nothing is written. */
+export const NOTHING: Extent = { hourCount: 0, count: 0 };
+
 /** What speaks for writing for an hour besides what is written: prefixes below live for as long (spec 4.5). */
 export interface AtRisk {
   /** Tokens of the hit that would be lost after five minutes, weighed by how likely nobody else keeps them. */
@@ -45,7 +48,7 @@ export function savedByHour({ chance }: Pick<Boundary, 'chance'>, prices: PlanPr
  * that (spec 4.6), so every pair is tried.
  */
 export function chooseExtent(stretches: readonly Stretch[], atRisk: AtRisk, prices: PlanPrices): Extent {
-  let best: Extent = { hourCount: 0, count: 0 };
+  let best = NOTHING;
   let bestCost = 0;
   let hourCost = 0;
   for (let hourCount = 0; hourCount <= stretches.length; hourCount += 1) {

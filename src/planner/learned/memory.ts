@@ -1,0 +1,29 @@
+import { BelievedEntries } from './believed-entries.ts';
+import { LifeTables } from './life-tables.ts';
+import { OpenUses } from './open-uses.ts';
+import { PrefixTree } from './prefix-tree.ts';
+import { ReuseClasses } from './reuse-classes.ts';
+import { Runs } from './runs.ts';
+
+/** All that a planner has learned. */
+export interface Memory {
+  readonly runs: Runs;
+  readonly tables: LifeTables;
+  readonly entries: BelievedEntries;
+  readonly uses: OpenUses;
+  readonly classes: ReuseClasses;
+  readonly tree: PrefixTree;
+}
+
+export function createMemory(): Memory {
+  const runs = new Runs();
+  const tables = new LifeTables();
+  const entries = new BelievedEntries(runs);
+  const uses = new OpenUses(runs, tables);
+  const classes = new ReuseClasses(tables);
+  return { runs, tables, entries, uses, classes, tree: new PrefixTree({ runs, tables, entries, uses }) };
+}
+
+export function bytesOf({ runs, tables, entries, uses, tree }: Memory): number {
+  return [runs, tables, entries, uses, tree].reduce((sum, part) => sum + part.byteLength, 0);
+}
