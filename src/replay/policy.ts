@@ -1,3 +1,4 @@
+import type { OpenQuestions } from '../core/index.ts';
 import type { Trace } from './trace/trace.ts';
 
 /** Classes of TTL as numbers, for columns. */
@@ -40,6 +41,8 @@ export interface PolicyContext {
   readonly prices: readonly ReplayPrices[];
   /** Tokens that a ping costs beyond the prefix that it reads, uncached. */
   readonly pingOverheadTokens: number;
+  /** How the service keeps entries above shorter ones (spec 15). */
+  readonly entriesAre: OpenQuestions['entriesAre'];
   /** Whether the simulated cache could serve a prefix at a time: a policy that keeps its own books need not ask. */
   isReadable(prefixId: number, atMs: number): boolean;
   /** When the longest-lived entry of a prefix ends, by class; -Infinity without one. */

@@ -1,3 +1,4 @@
+import type { OpenQuestions } from '../core/index.ts';
 import { defaultPolicyNames, findPolicy } from './policies/index.ts';
 import { choosePrices, type PriceChoice, type PriceList } from './prices.ts';
 import {
@@ -24,6 +25,8 @@ export interface ReplayOptions {
   readonly workers?: number;
   /** Tokens that a ping costs beyond the prefix that it reads. @default 8 */
   readonly pingOverheadTokens?: number;
+  /** How the service keeps entries above shorter ones (spec 15). @default 'self-contained' */
+  readonly entriesAre?: OpenQuestions['entriesAre'];
   /** Told now and then which share of the work is done. */
   readonly onProgress?: (share: number) => void;
 }
@@ -75,11 +78,12 @@ export async function replay(trace: Trace, options: ReplayOptions): Promise<Repl
     if (findPolicy(name) === null) throw new RangeError(`there is no policy ${JSON.stringify(name)}`);
   const list = choosePrices(trace, options.prices);
   const tasks = listTasks(names);
-  const { pingOverheadTokens, onProgress } = options;
+  const { pingOverheadTokens, entriesAre, onProgress } = options;
   const setting: TaskSetting = {
     trace,
     prices: list.prices,
     ...(pingOverheadTokens !== undefined && { pingOverheadTokens }),
+    ...(entriesAre && { entriesAre }),
   };
   const { count } = trace.requests;
   const workers = options.workers ?? (count < REQUESTS_FOR_WORKERS ? 0 : WORKERS);

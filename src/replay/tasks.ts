@@ -1,3 +1,4 @@
+import type { OpenQuestions } from '../core/index.ts';
 import { lowerBounds, type LowerBounds } from './bounds/lower-bounds.ts';
 import { findPolicy } from './policies/index.ts';
 import type { SimulationPrices } from './prices.ts';
@@ -30,6 +31,7 @@ export interface TaskSetting {
   /** By the trace's model numbers. */
   readonly prices: readonly SimulationPrices[];
   readonly pingOverheadTokens?: number;
+  readonly entriesAre?: OpenQuestions['entriesAre'];
 }
 
 /** Does one pass; `onProgress` is told the number of requests done. */

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 
-import { LearnedPlanner, type LearnedLimits } from '../../src/planner/index.ts';
+import { LearnedPlanner, type LearnedOptions } from '../../src/planner/index.ts';
 import { PRICES } from './word-requests.ts';
 
 setFlagsFromString('--expose-gc');
@@ -41,7 +41,7 @@ function fill(
   count: number,
   gapMs: number,
   keysOf: KeysOf,
-  limits?: LearnedLimits,
+  limits?: LearnedOptions,
 ): { readonly planner: LearnedPlanner; readonly bytes: number } {
   collectGarbage();
   const before = process.memoryUsage().heapUsed;

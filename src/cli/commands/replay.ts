@@ -28,6 +28,7 @@ interface ReplayFlags extends ReplayFiles {
   readonly model?: string;
   readonly read?: number;
   readonly policies?: string;
+  readonly entries: 'self-contained' | 'layered';
 }
 
 const PROBLEM_BY_CODE: Readonly<Record<string, string>> = {
@@ -102,6 +103,7 @@ async function runReplay(traces: readonly string[], flags: ReplayFlags): Promise
       ...(flags.model !== undefined && { model: flags.model }),
       ...(flags.read !== undefined && { read: flags.read }),
     },
+    entriesAre: flags.entries,
     onProgress: (share) => progress.set(share),
   }).finally(() => progress.end());
   warnOfBadLines(result.badLines);
@@ -137,6 +139,11 @@ export function addReplayCommand(program: Command): void {
     )
     .addOption(
       new Option('--read <ratio>', 'read price as a share of the input price').argParser(parseAmount),
+    )
+    .addOption(
+      new Option('--entries <reading>', "what becomes of an hour's entry above one of five minutes")
+        .choices(['self-contained', 'layered'])
+        .default('self-contained'),
     )
     .option('--policies <names>', 'policies to run, with commas between; all: naive keep-alive too')
     .option('--html <file>', 'write a page with tables and charts')

@@ -8,7 +8,9 @@ const READY = 2;
 const EXPIRES = 3;
 const NEXT = 4;
 const STAMP = 5;
-const WIDTH = 6;
+/** Until when what an entry rests on lives for sure, if entries are layered. */
+const RESTS = 6;
+const WIDTH = 7;
 
 /** Entries believed on one run; of more, those written first go. */
 const ENTRIES_MAX = 64;
@@ -46,10 +48,27 @@ export class BelievedEntries {
     return this.#rows.end;
   }
 
-  /** An entry that lives from now on, and can be read once `setReady` says so. */
-  add(run: Run, index: number, isHour: boolean, nowMs: number): EntryRef {
+  /**
+   * An entry that lives from now on, and can be read once `setReady` says so.
+   *
+   * @param isAbove5m an hour's entry above one of five minutes
+   */
+  add(run: Run, index: number, isHour: boolean, nowMs: number, isAbove5m = false): EntryRef {
     this.dropExpired(run, nowMs);
-    return this.#push(run, index, isHour, Infinity, nowMs + ttlMsOf(isHour));
+    const ref = this.#push(run, index, isHour, Infinity, nowMs + ttlMsOf(isHour));
+    if (isAbove5m) this.#rows.set(ref.row, RESTS, nowMs + ttlMsOf(false));
+    return ref;
+  }
+
+  /** Until when what a readable entry rests on lives for sure; Infinity where it rests on nothing of five minutes. */
+  restsUntilMs(run: Run, index: number, nowMs: number): number {
+    const rows = this.#rows;
+    let untilMs = -Infinity;
+    for (let entry = this.#runs.entry(run); entry !== NONE; entry = rows.get(entry, NEXT)) {
+      const isIt = rows.get(entry, INDEX) === index && this.#isReadable(entry, nowMs);
+      if (isIt) untilMs = Math.max(untilMs, rows.get(entry, RESTS));
+    }
+    return untilMs;
   }
 
   /** An entry that somebody else has written, or renewed. */
@@ -76,6 +95,7 @@ export class BelievedEntries {
     rows.set(row, EXPIRES, expiresMs);
     rows.set(row, NEXT, this.#runs.entry(run));
     rows.set(row, STAMP, this.#stamp);
+    rows.set(row, RESTS, Infinity);
     this.#runs.setEntry(run, row);
     return { row, stamp: this.#stamp };
   }
@@ -126,6 +146,7 @@ export class BelievedEntries {
       if (rows.get(entry, INDEX) > hit || !this.#isReadable(entry, nowMs)) continue;
       const expiresMs = nowMs + ttlMsOf(rows.get(entry, HOUR) === 1);
       if (expiresMs > rows.get(entry, EXPIRES)) rows.set(entry, EXPIRES, expiresMs);
+      if (rows.get(entry, RESTS) !== Infinity) rows.set(entry, RESTS, nowMs + ttlMsOf(false));
     }
   }
 

@@ -1,4 +1,5 @@
 import type { LifeTables, ReuseChance, Table } from './life-tables.ts';
+import type { Memory } from './memory.ts';
 import type { PlaceName, PlannedRequest, TailKind } from './request.ts';
 import { sizeClass, type ReuseClasses } from './reuse-classes.ts';
 import { NONE, type Run, type Runs } from './runs.ts';
@@ -54,7 +55,7 @@ const TURNS_MAX = 3;
 const POPULARITY_MAX = 6;
 
 /** What is known of a request's newest part. */
-export interface Newest {
+interface Newest {
   readonly run: Run;
   /** Tokens that no request had before. */
   readonly freshTokens: number;
@@ -64,12 +65,31 @@ export interface Newest {
 }
 
 /** What the boundaries of one request have in common. */
-export interface Around {
+interface Around {
   readonly request: PlannedRequest;
   readonly newest: Newest;
   readonly classes: ReuseClasses;
   readonly tables: LifeTables;
   readonly runs: Runs;
+}
+
+/** @param knownLength blocks that were seen before */
+export function aroundOf(
+  { runs, classes, tables }: Memory,
+  request: PlannedRequest,
+  knownLength: number,
+  last: Run,
+): Around {
+  const { cumulativeTokens, length } = request;
+  const known = cumulativeTokens[knownLength - 1] ?? 0;
+  const newest: Newest = {
+    run: last,
+    freshTokens: (cumulativeTokens[length - 1] ?? 0) - known,
+    // What was seen before is not alone, whatever it looks like.
+    tail: request.tail === 'lone' && knownLength > 0 ? 'plain' : request.tail,
+    turns: runs.turns(last),
+  };
+  return { request, newest, classes, tables, runs };
 }
 
 function tailClasses({ request, newest, classes }: Around): readonly Table[] {

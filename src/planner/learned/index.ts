@@ -1,4 +1,5 @@
-export type { LearnedLimits, LearnedPlan, PlanTicket, SentBreakpoint } from './learned-plan.ts';
+export type { EntriesAre } from './layering.ts';
+export type { LearnedOptions, LearnedPlan, PlanTicket, SentBreakpoint } from './learned-plan.ts';
 export { LearnedPlanner } from './learned-planner.ts';
 export type {
   LayerEnd,

@@ -1,5 +1,6 @@
 import type { BelievedEntries, EntryRef } from './believed-entries.ts';
 import type { Boundary } from './boundaries.ts';
+import type { EntriesAre } from './layering.ts';
 import type { PrefixTree } from './prefix-tree.ts';
 import type { PlannedBreakpoint, PlannedRequest } from './request.ts';
 import type { Run } from './runs.ts';
@@ -38,12 +39,16 @@ export interface PlanTicket {
   readonly request: PlannedRequest;
   /** Last block of what it should read; -1 when nothing. */
   readonly hitIndex: number;
+  /** The bill will show whether an hour's entry outlives those of five minutes below it. */
+  readonly testsLayering: boolean;
 }
 
-/** Limits of what is remembered. */
-export interface LearnedLimits {
+/** Limits of what is remembered, and what is known of the service. */
+export interface LearnedOptions {
   /** Runs of blocks. @default 100,000 */
   readonly runsMax?: number;
   /** Blocks of all runs. @default 5,000,000 */
   readonly blocksMax?: number;
+  /** Bills correct it: three hour's entries in a row that ended early, or one that did not. @default 'self-contained' */
+  readonly entriesAre?: EntriesAre;
 }

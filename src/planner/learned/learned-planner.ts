@@ -1,8 +1,14 @@
 import { ttlMsOf } from './believed-entries.ts';
-import { findBoundaries, type Around, type Boundary, type Newest } from './boundaries.ts';
+import { aroundOf, findBoundaries, type Boundary } from './boundaries.ts';
 import { decide } from './decide.ts';
 import { Following } from './following.ts';
-import type { LearnedLimits, LearnedPlan, PlanTicket, SentBreakpoint, WrittenEntry } from './learned-plan.ts';
+import type {
+  LearnedOptions,
+  LearnedPlan,
+  PlanTicket,
+  SentBreakpoint,
+  WrittenEntry,
+} from './learned-plan.ts';
 import { deepestReadable, readIndexOf, reachesMinimum } from './lookback.ts';
 import { bytesOf, createMemory, type Memory } from './memory.ts';
 import { Neighbours } from './neighbours.ts';
@@ -24,13 +30,16 @@ const SWEEP_EVERY = 4096;
 /** By so much of a prompt estimates and bills may differ. */
 const SHARE_TOLERANCE = 0.05;
 
+/** Entries live a little longer than documented (spec 4.7): what should be over for so long is. */
+const LAYERING_MARGIN_MS = 60_000;
+
 /**
  * Learns from the requests themselves which prefixes come again and how soon, and places breakpoints and TTLs at least
  * expected cost. Pure: time comes with the requests. What requests cost under any placement can be seen from when they
  * come alone, so nothing has to be tried out to be learned.
  */
 export class LearnedPlanner {
-  #memory: Memory = createMemory();
+  #memory: Memory;
   readonly #runsMax: number;
   readonly #blocksMax: number;
   #revision = 0;
@@ -38,7 +47,8 @@ export class LearnedPlanner {
   readonly #following = new Following();
   #neighbours: Neighbours | null = null;
 
-  constructor({ runsMax = RUNS_MAX, blocksMax = BLOCKS_MAX }: LearnedLimits = {}) {
+  constructor({ runsMax = RUNS_MAX, blocksMax = BLOCKS_MAX, entriesAre }: LearnedOptions = {}) {
+    this.#memory = createMemory(entriesAre);
     this.#runsMax = runsMax;
     this.#blocksMax = blocksMax;
   }
@@ -131,7 +141,7 @@ export class LearnedPlanner {
     const last = path.at(-1);
     if (last === undefined)
       return { breakpoints: [], hitIndex: -1, isInFlight: false, boundaries: [], ...place };
-    const boundaries = findBoundaries(path, this.#around(request, seenLength, last));
+    const boundaries = findBoundaries(path, aroundOf(this.#memory, request, seenLength, last));
     // Before this use is counted: it says nothing yet of when the next one comes.
     const decided = decide(this.#memory, request, path, boundaries);
     if (isFollowed) for (const boundary of boundaries) this.#open(boundary, atMs);
@@ -142,20 +152,6 @@ export class LearnedPlanner {
   /** Takes over what others of the fleet have on the path; gives the length of what they have seen of it. */
   #adopt(path: readonly Run[], request: PlannedRequest): number {
     return this.#neighbours?.adopt(this.#memory, path, request) ?? 0;
-  }
-
-  #around(request: PlannedRequest, knownLength: number, last: Run): Around {
-    const { runs, classes, tables } = this.#memory;
-    const { cumulativeTokens, length } = request;
-    const known = cumulativeTokens[knownLength - 1] ?? 0;
-    const newest: Newest = {
-      run: last,
-      freshTokens: (cumulativeTokens[length - 1] ?? 0) - known,
-      // What was seen before is not alone, whatever it looks like.
-      tail: request.tail === 'lone' && knownLength > 0 ? 'plain' : request.tail,
-      turns: runs.turns(last),
-    };
-    return { request, newest, classes, tables, runs };
   }
 
   /**
@@ -195,21 +191,41 @@ export class LearnedPlanner {
     const { atMs } = request;
     const isStill = plan.tree === tree && plan.changes === tree.changes;
     const path = isStill ? plan.path : this.#pathOf(request);
-    const written: WrittenEntry[] = [];
     // A client's own breakpoints need not find what ours would.
     const isAsPlanned = breakpoints === plan.breakpoints;
     const hitIndex = isAsPlanned ? plan.hitIndex : readIndexOf(path, breakpoints, request, entries);
+    const hourHit = deepestReadable(path, request, entries, '1h');
+    const testsLayering = hourHit >= 0 && hourHit === hitIndex && this.#testsLayering(path, request, hourHit);
     if (hitIndex >= 0) for (const run of path) entries.refresh(run, hitIndex, atMs);
-    if (this.#neighbours && hitIndex >= 0) {
-      const isHour = deepestReadable(path, request, entries, '1h') === hitIndex;
-      this.#tell({ index: hitIndex, isHour }, request, atMs);
-    }
-    for (const { index, isHour } of breakpoints) {
-      const run = path.find((each) => index < runs.endOf(each));
-      if (run === undefined || index <= hitIndex || !reachesMinimum(request, index)) continue;
-      written.push({ index, isHour, ref: entries.add(run, index, isHour, atMs) });
-    }
-    return { written, entries, request, hitIndex };
+    if (hitIndex >= 0) this.#tell({ index: hitIndex, isHour: hourHit === hitIndex }, request, atMs);
+    // Of what was forgotten meanwhile nothing is noted.
+    const end = path.length > 0 ? runs.endOf(path.at(-1) ?? NONE) : 0;
+    const isWritten = ({ index }: SentBreakpoint): boolean =>
+      index > hitIndex && index < end && reachesMinimum(request, index);
+    const reached = breakpoints.filter(isWritten);
+    const written = reached.map((breakpoint) => this.#write(breakpoint, path, atMs, hourHit < hitIndex));
+    return { written, entries, request, hitIndex, testsLayering };
+  }
+
+  #write(
+    { index, isHour }: SentBreakpoint,
+    path: readonly Run[],
+    atMs: number,
+    isAbove5m: boolean,
+  ): WrittenEntry {
+    const { entries, runs, layering } = this.#memory;
+    const run = path.find((each) => index < runs.endOf(each)) ?? NONE;
+    // Where entries are layered it ends with those that it stands on.
+    const livesAnHour = isHour && !(isAbove5m && layering.isLayered);
+    const ref = entries.add(run, index, livesAnHour, atMs, livesAnHour && isAbove5m);
+    return { index, isHour: livesAnHour, ref };
+  }
+
+  /** Is what the hit rests on over, if it rests on anything? */
+  #testsLayering(path: readonly Run[], { atMs }: PlannedRequest, hitIndex: number): boolean {
+    const { entries, runs } = this.#memory;
+    const run = path.find((each) => hitIndex < runs.endOf(each)) ?? NONE;
+    return entries.restsUntilMs(run, hitIndex, atMs) + LAYERING_MARGIN_MS <= atMs;
   }
 
   #tell({ index, isHour }: SentBreakpoint, { keys, atMs }: PlannedRequest, readyMs: number): void {
@@ -224,7 +240,7 @@ export class LearnedPlanner {
   begin({ written, entries, request }: PlanTicket, readyMs: number): void {
     for (const entry of written) {
       entries.setReady(entry.ref, readyMs);
-      if (this.#neighbours) this.#tell(entry, request, readyMs);
+      this.#tell(entry, request, readyMs);
     }
   }
 
@@ -234,10 +250,12 @@ export class LearnedPlanner {
    *
    * @param readShare tokens read of all input tokens, 0 to 1: shares compare even where token counts are estimates
    */
-  billed({ written, request, hitIndex }: PlanTicket, readShare: number): void {
+  billed({ written, request, hitIndex, testsLayering }: PlanTicket, readShare: number): void {
     const total = request.cumulativeTokens[request.length - 1] ?? 0;
     const shareOf = (index: number): number => (request.cumulativeTokens[index] ?? 0) / Math.max(1, total);
-    if (hitIndex < 0 || readShare >= shareOf(hitIndex) - SHARE_TOLERANCE) return;
+    const isRead = readShare >= shareOf(hitIndex) - SHARE_TOLERANCE;
+    if (testsLayering) this.#memory.layering.vote(isRead);
+    if (hitIndex < 0 || isRead) return;
     let readIndex = -1;
     while (readIndex < hitIndex && shareOf(readIndex + 1) <= readShare + SHARE_TOLERANCE) readIndex += 1;
     const refs = written.map(({ ref }) => ref);

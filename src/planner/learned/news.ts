@@ -1,3 +1,4 @@
+import { fromAscii, toAscii } from './ascii.ts';
 import { AGES_MS } from './life-tables.ts';
 import { PlannerStateError } from './planner-state-error.ts';
 
@@ -41,21 +42,13 @@ export function writeNews({ entries, uses, lessons }: News, nowMs: number): Uint
     u: uses.map(({ key, atMs }) => [key, away(atMs)]),
     l: lessons.map(({ classes, span, isBack }) => [span, isBack ? 1 : 0, ...classes]),
   };
-  return new TextEncoder().encode(JSON.stringify(rows));
+  return toAscii(rows);
 }
 
 type Row = readonly unknown[];
 
 function isRows(value: unknown): value is readonly Row[] {
   return Array.isArray(value) && value.length <= PARTS_MAX && value.every((row) => Array.isArray(row));
-}
-
-function parse(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch {
-    throw new PlannerStateError('what another planner told cannot be read');
-  }
 }
 
 function numberIn(value: unknown): number {
@@ -89,7 +82,7 @@ function lessonOf([span, isBack, ...classes]: Row): Lesson {
  * @throws PlannerStateError where it is something else, or of another version
  */
 export function readNews(bytes: Uint8Array, toldMs: number): News {
-  const value = parse(bytes);
+  const value = fromAscii(bytes, 'what another planner told');
   if (typeof value !== 'object' || value === null || !('v' in value) || value.v !== VERSION)
     throw new PlannerStateError(`what another planner told is not of version ${VERSION}`);
   const { e, u, l } = value as { e?: unknown; u?: unknown; l?: unknown };

@@ -1,3 +1,4 @@
+import { fromAscii, toAscii } from './ascii.ts';
 import { PlannerStateError } from './planner-state-error.ts';
 
 /** Numbers of one kind, as they lie in memory. */
@@ -30,7 +31,7 @@ const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNM
  */
 export function pack(extra: unknown, sections: readonly Section[]): Uint8Array<ArrayBuffer> {
   const header: Header = { extra, sections: sections.map((section) => [kindOf(section), section.length]) };
-  const head = new TextEncoder().encode(JSON.stringify(header));
+  const head = toAscii(header);
   let at = aligned(PREAMBLE_WORDS * 4 + head.length);
   const packed = new Uint8Array(sections.reduce((sum, { byteLength }) => sum + aligned(byteLength), at));
   new Uint32Array(packed.buffer, 0, PREAMBLE_WORDS).set([MAGIC, VERSION, head.length, 0]);
@@ -42,15 +43,10 @@ export function pack(extra: unknown, sections: readonly Section[]): Uint8Array<A
   return packed;
 }
 
-function readHeader(bytes: Uint8Array, length: number): Header {
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, length));
-    const header: unknown = JSON.parse(text);
-    if (isHeader(header)) return header;
-  } catch {
-    // What follows says it.
-  }
-  throw new PlannerStateError('the header of the saved state cannot be read');
+function readHeader(bytes: Uint8Array): Header {
+  const header = fromAscii(bytes, 'the header of the saved state');
+  if (isHeader(header)) return header;
+  throw new PlannerStateError('the header of the saved state is none');
 }
 
 function isHeader(value: unknown): value is Header {
@@ -79,7 +75,9 @@ export function unpack(bytes: Uint8Array): { extra: unknown; sections: readonly 
   if (magic !== MAGIC) throw new PlannerStateError('this is no saved state of a planner of this machine');
   if (version !== VERSION)
     throw new PlannerStateError(`the saved state is of version ${version}; this one reads ${VERSION}`);
-  const { extra, sections: heads } = readHeader(copy.subarray(PREAMBLE_WORDS * 4), headLength);
+  const { extra, sections: heads } = readHeader(
+    copy.subarray(PREAMBLE_WORDS * 4, PREAMBLE_WORDS * 4 + headLength),
+  );
   let at = aligned(PREAMBLE_WORDS * 4 + headLength);
   const sections = heads.map(([kind, length]) => {
     const Kind = KINDS[kind];

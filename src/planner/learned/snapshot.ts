@@ -7,14 +7,20 @@ import { NONE } from './runs.ts';
 interface Extra {
   readonly classes: readonly (readonly [string, number])[];
   readonly stamp: number;
+  readonly layeringFailures: number;
 }
 
 /** Everything learned, as bytes that `restoreMemory` takes back. */
-export function snapshotOf({ runs, tables, entries, uses, classes }: Memory): Uint8Array<ArrayBuffer> {
+export function snapshotOf(memory: Memory): Uint8Array<ArrayBuffer> {
+  const { runs, tables, entries, uses, classes, layering } = memory;
   const ofRuns = runs.written();
   const ofEntries = entries.written();
   const ofUses = uses.written();
-  const extra: Extra = { classes: classes.written(), stamp: ofEntries.stamp };
+  const extra: Extra = {
+    classes: classes.written(),
+    stamp: ofEntries.stamp,
+    layeringFailures: layering.failures,
+  };
   return pack(extra, [
     ofRuns.runs,
     Int32Array.from(ofRuns.unused),
@@ -53,12 +59,12 @@ class Sections {
 }
 
 function isExtra(value: unknown): value is Extra {
-  if (typeof value !== 'object' || value === null || !('classes' in value) || !('stamp' in value))
-    return false;
-  const { classes, stamp } = value;
+  if (typeof value !== 'object' || value === null) return false;
+  const { classes, stamp, layeringFailures } = value as Partial<Record<keyof Extra, unknown>>;
   const isNamed = (each: unknown): boolean =>
     Array.isArray(each) && typeof each[0] === 'string' && Number.isSafeInteger(each[1]);
-  return Array.isArray(classes) && classes.every(isNamed) && typeof stamp === 'number';
+  const areNumbers = typeof stamp === 'number' && typeof layeringFailures === 'number';
+  return areNumbers && Array.isArray(classes) && classes.every(isNamed);
 }
 
 /**
@@ -90,6 +96,7 @@ export function restoreMemory(bytes: Uint8Array): Memory {
     waiting: sections.rest(),
   });
   classes.fill(extra.classes);
+  memory.layering.fill(extra.layeringFailures);
   check(memory, extra);
   tree.takeOver();
   return memory;

@@ -26,15 +26,29 @@ export interface Stretch {
   readonly isInFlight: boolean;
 }
 
+/** What an hour's entry is worth above one of five minutes, and what of a path may be written for an hour. */
+export interface HourRules {
+  /** Boundaries behind the hit that may be written for an hour. */
+  readonly countMax: number;
+  /** An hour's entry keeps nothing below it alive: a conversation is of one TTL, chosen for all that will be read of it. */
+  readonly isLayered: boolean;
+}
+
 /** Expected cost of writing a stretch, over that of not caching it, per token: now, less what the next use saves. */
-function costOfWrite({ boundary, isInFlight }: Stretch, prices: PlanPrices, isHour: boolean): number {
+function costOfWrite(
+  { boundary, isInFlight }: Stretch,
+  prices: PlanPrices,
+  isHour: boolean,
+  isLayered = false,
+): number {
   const { read, write5m, write1h } = prices;
   if (isInFlight) return (isHour ? write1h : write5m) - 1;
   const { within5m, within1h } = boundary.chance;
   const for5m = write5m - 1 - (write5m - read) * within5m;
   if (!isHour) return for5m;
   // What is shared stays an hour's entry as long as uses keep coming, so its premium is spread over them all.
-  const premium = (write1h - write5m) * (boundary.place === 'tail' ? 1 : 1 - within1h);
+  const isOnce = boundary.place === 'tail' && !isLayered;
+  const premium = (write1h - write5m) * (isOnce ? 1 : 1 - within1h);
   return for5m + premium - (write5m - read) * (within1h - within5m);
 }
 
@@ -47,15 +61,21 @@ export function savedByHour({ chance }: Pick<Boundary, 'chance'>, prices: PlanPr
  * The extent of least expected cost. Writing is a prefix of the path, and what is written for an hour is a prefix of
  * that (spec 4.6), so every pair is tried.
  */
-export function chooseExtent(stretches: readonly Stretch[], atRisk: AtRisk, prices: PlanPrices): Extent {
+export function chooseExtent(
+  stretches: readonly Stretch[],
+  atRisk: AtRisk,
+  prices: PlanPrices,
+  { countMax, isLayered }: HourRules = { countMax: Infinity, isLayered: false },
+): Extent {
   let best = NOTHING;
   let bestCost = 0;
   let hourCost = 0;
-  for (let hourCount = 0; hourCount <= stretches.length; hourCount += 1) {
+  const hours = Math.min(stretches.length, countMax);
+  for (let hourCount = 0; hourCount <= hours; hourCount += 1) {
     const last = stretches[hourCount - 1];
     let cost = hourCost;
     if (last) {
-      hourCost += last.tokens * costOfWrite(last, prices, true);
+      hourCost += last.tokens * costOfWrite(last, prices, true, isLayered);
       cost = hourCost;
       if (atRisk.tokens > 0) cost -= savedByHour(last.boundary, prices) * atRisk.tokens + atRisk.debt;
     }

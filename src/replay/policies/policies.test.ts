@@ -23,6 +23,7 @@ function policyOf(name: string): ReplayPolicy {
 const context = (trace: Trace): PolicyContext => ({
   prices: trace.models.map(() => theoryPrices),
   pingOverheadTokens: 8,
+  entriesAre: 'self-contained',
   isReadable: () => false,
   expiresMs: () => -Infinity,
 });

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { cacheStep, emptyCacheState, type CacheRequest } from '../../core/index.ts';
+import { isReadable } from '../../core/cache/state.ts';
+import {
+  cacheStep,
+  defaultCacheRules,
+  emptyCacheState,
+  type CacheRequest,
+  type CacheRules,
+} from '../../core/index.ts';
 import { TTL_1H, TTL_5M } from '../policy.ts';
 import { traceOf, type HandRequest } from '../trace/trace-of.ts';
 import { pathOf } from '../trace/trace.ts';
@@ -69,7 +76,8 @@ const steps: fc.Arbitrary<readonly Step[]> = fc
   });
 
 describe('CacheSimulator', () => {
-  it('does what cacheStep does, request by request', () => {
+  it.each(['self-contained', 'layered'] as const)('does what cacheStep does, entries %s', (entriesAre) => {
+    const rules: CacheRules = { ...defaultCacheRules, open: { ...defaultCacheRules.open, entriesAre } };
     fc.assert(
       fc.property(steps, fc.boolean(), (list, hasLookbackLimit) => {
         const trace = traceOf(
@@ -77,7 +85,7 @@ describe('CacheSimulator', () => {
           { hasLookbackLimit },
         );
         const { trie, requests } = trace;
-        const simulator = new CacheSimulator(trace);
+        const simulator = new CacheSimulator(trace, entriesAre);
         const placements = createPlacements();
         const outcome = createOutcome();
         let state = emptyCacheState;
@@ -97,7 +105,7 @@ describe('CacheSimulator', () => {
             })),
             minCacheableTokens: minimum,
           };
-          const [expected, next] = cacheStep(state, chain, { startMs, readyMs });
+          const [expected, next] = cacheStep(state, chain, { startMs, readyMs }, rules);
           state = next;
           placements.count = marks.length;
           for (const [at, [blockIndex, ttl]] of marks.entries()) {
@@ -115,8 +123,8 @@ describe('CacheSimulator', () => {
           });
           for (const id of path) {
             const entries = state.entries.get(String(id)) ?? [];
-            const isReadable = entries.some((e) => e.readyMs <= startMs && startMs < e.expiresMs);
-            expect(simulator.isReadable(id, startMs)).toBe(isReadable);
+            const canBeRead = entries.some((entry) => isReadable(state, entry, startMs, rules));
+            expect(simulator.isReadable(id, startMs)).toBe(canBeRead);
           }
         }
       }),

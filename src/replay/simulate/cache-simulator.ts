@@ -1,7 +1,8 @@
-import { BREAKPOINTS_MAX, LOOKBACK_POSITIONS } from '../../core/index.ts';
+import { BREAKPOINTS_MAX, LOOKBACK_POSITIONS, type OpenQuestions } from '../../core/index.ts';
 import { TTL_1H, type PlacementBuffer, type ReplayOutcome } from '../policy.ts';
 import { NO_PREFIX, type PrefixTrie, type Trace } from '../trace/trace.ts';
 import { EntryTable } from './entry-table.ts';
+import { LayeredEntries } from './layered-entries.ts';
 
 /** An empty buffer for the breakpoints of one request. */
 export function createPlacements(): PlacementBuffer {
@@ -34,17 +35,20 @@ export interface SimulatedRequest {
 
 /**
  * `cacheStep` of `core` in integers, for millions of requests: the same look-up, bill, refresh and writes under the
- * default rules, with prefixes as numbers and one state that changes in place. A property test holds the two against
+ * default rules and those for layered entries, with prefixes as numbers and one state that changes in place. A property test holds the two against
  * each other.
  */
 export class CacheSimulator {
   readonly #trie: PrefixTrie;
-  readonly #entries: EntryTable;
+  readonly #entries: EntryTable | LayeredEntries;
   readonly #hasLookbackLimit: boolean;
 
-  constructor(trace: Pick<Trace, 'trie' | 'hasLookbackLimit'>) {
+  constructor(
+    trace: Pick<Trace, 'trie' | 'hasLookbackLimit'>,
+    entriesAre: OpenQuestions['entriesAre'] = 'self-contained',
+  ) {
     this.#trie = trace.trie;
-    this.#entries = new EntryTable(trace.trie);
+    this.#entries = entriesAre === 'layered' ? new LayeredEntries(trace.trie) : new EntryTable(trace.trie);
     this.#hasLookbackLimit = trace.hasLookbackLimit;
   }
 
@@ -63,10 +67,12 @@ export class CacheSimulator {
     this.#bill(request, placements, first, hit, outcome);
     if (hit >= 0) this.#entries.refreshPath(hit, request.startMs);
     const hitDepth = this.#depthOf(hit);
+    let below = hit;
     for (let index = first; index < placements.count; index += 1) {
       const id = placements.prefixIds[index] ?? NO_PREFIX;
       if (this.#depthOf(id) <= hitDepth) continue;
-      this.#entries.write(id, placements.ttls[index] ?? 0, request.startMs, request.readyMs);
+      this.#entries.write(id, placements.ttls[index] ?? 0, request.startMs, request.readyMs, below);
+      below = id;
     }
   }
 

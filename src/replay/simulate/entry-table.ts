@@ -68,7 +68,7 @@ export class EntryTable {
   }
 
   /** Adds an entry that lives from now on and can be read from `readyMs` on (spec 4.2, 4.4). */
-  write(prefixId: number, ttl: number, nowMs: number, readyMs: number): void {
+  write(prefixId: number, ttl: number, nowMs: number, readyMs: number, _restsOn?: number): void {
     const slot = prefixId * WIDTH + ttl * 2;
     const expiresMs = nowMs + (TTL_MS[ttl] ?? 0);
     const times = this.#times;

@@ -1,3 +1,4 @@
+import type { OpenQuestions } from '../../core/index.ts';
 import {
   type PlacementBuffer,
   type PolicyContext,
@@ -18,6 +19,8 @@ export interface SimulationOptions {
   readonly prices: readonly SimulationPrices[];
   /** Tokens that a ping costs beyond the prefix that it reads. @default 8 */
   readonly pingOverheadTokens?: number;
+  /** How the service keeps entries above shorter ones (spec 15). @default 'self-contained' */
+  readonly entriesAre?: OpenQuestions['entriesAre'];
   /** Points of the curve of cost over time. @default 200 */
   readonly curvePoints?: number;
   /** Called now and then with the number of requests done. */
@@ -65,7 +68,7 @@ class Simulation {
   constructor(trace: Trace, policy: ReplayPolicy, options: SimulationOptions) {
     this.#trace = trace;
     this.#options = options;
-    this.#simulator = new CacheSimulator(trace);
+    this.#simulator = new CacheSimulator(trace, options.entriesAre);
     this.#tally = new Tally(options.prices);
     const endMs = trace.requests.startMs[trace.requests.count - 1] ?? 0;
     this.#curve = new CostCurve(endMs, options.curvePoints ?? CURVE_POINTS);
@@ -73,6 +76,7 @@ class Simulation {
     const context: PolicyContext = {
       prices: options.prices,
       pingOverheadTokens: this.#overheadTokens,
+      entriesAre: options.entriesAre ?? 'self-contained',
       isReadable: (prefixId, atMs) => this.#simulator.isReadable(prefixId, atMs),
       expiresMs: (prefixId, ttl) => this.#simulator.expiresMs(prefixId, ttl),
     };
