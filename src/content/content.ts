@@ -14,6 +14,20 @@ export interface EncodedContent {
 /** Half of a pair that stands alone: with `u` the halves of a pair are one character and do not match. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
+/** Objects whose JSON is not what they hold: bytes, promises that were not awaited, maps, dates. */
+const PLAIN = new Set(['[object Object]', '[object Array]']);
+
+function toJson(content: object): string {
+  const kind = Object.prototype.toString.call(content);
+  if (!PLAIN.has(kind)) throw new RangeError(`content must be a text or JSON, not ${kind.slice(8, -1)}`);
+  try {
+    return JSON.stringify(content);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new RangeError(`content must be a text or JSON: ${reason}`, { cause: error });
+  }
+}
+
 /**
  * Text is its UTF-8 bytes, JSON what `JSON.stringify` gives, with keys in their order, since that order is part of the
  * prompt (spec 1.3).
@@ -21,7 +35,8 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
  * @throws RangeError for what is neither.
  */
 export function encodeContent(content: Content): EncodedContent {
-  const text = typeof content === 'string' ? content : JSON.stringify(content);
+  const text = typeof content === 'string' ? content : toJson(content);
+  // An object may have a `toJSON` that gives nothing.
   if (typeof text !== 'string') throw new RangeError('content must be a text or JSON');
   // Half a surrogate pair has no UTF-8 of its own: two different texts would get one version.
   if (LONE_SURROGATE.test(text)) throw new RangeError('content must be well-formed Unicode');

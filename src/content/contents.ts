@@ -134,6 +134,7 @@ export class Contents {
     const encoded = encodeContent(given);
     const record = await this.#versions.find(name);
     if (!record || !isSame(record, encoded)) return this.#keep(name, given, encoded, 'not-needed', false);
+    await this.#versions.mend(name, currentVersion(record), encoded);
     if (!isAged(record, this.#clock.nowMs()))
       return this.#asFound(name, 'unchanged', record, given, 'not-needed');
     // What is given may be as old as what is kept: the source knows better.

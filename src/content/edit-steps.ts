@@ -64,6 +64,12 @@ function findEdited(record: PromptRecord, at: number, layer: number, version: st
   return found?.prefixId ?? null;
 }
 
+/** How often a layer's content stands from there up to another layer: it may be used twice. */
+function usesUpTo({ layers }: PromptRecord, at: number, last: number): number {
+  const name = layers[at]?.content?.name;
+  return layers.slice(at, last + 1).filter(({ content }) => content?.name === name).length;
+}
+
 export function makeEdit(
   record: PromptRecord,
   at: number,
@@ -88,7 +94,7 @@ export function makeEdit(
       : {
           ...step,
           prefixId: findEdited(record, at, index, version) ?? `${EDITED}${step.prefixId}`,
-          tokens: Math.max(0, step.tokens + deltaTokens),
+          tokens: Math.max(0, step.tokens + deltaTokens * usesUpTo(record, at, index)),
         },
   );
   const partition = record.entries[0]?.partition ?? '';

@@ -10,6 +10,7 @@ import {
 import type { ByteChange } from './compare-bytes.ts';
 import type { Content } from './content.ts';
 import { EDITED, makeEdit, send, tokensBefore, type Edit, type Step } from './edit-steps.ts';
+import { withOtherContent } from './other-content.ts';
 import type { EntryRecord, PromptRecord } from './records.ts';
 import { toState } from './track-prompt.ts';
 
@@ -50,7 +51,7 @@ export interface PromptPreview {
   readonly lost: readonly LostPrefix[];
   /** False where there were more live prefixes than are followed. */
   readonly isComplete: boolean;
-  /** The next request as the last one was, without the edit and with it; input only. */
+  /** The next request as the last one with the content was, without the edit and with it; input only. */
   readonly next: {
     readonly uneditedUsd: number;
     readonly editedUsd: number;
@@ -153,12 +154,16 @@ function findLater(
   });
 }
 
-/** What an edit of a content means for a prompt whose last request was made of it; null where it was not. */
+/**
+ * What an edit of a content means for a prompt whose last request was made of it, or an earlier one of which entries
+ * are alive; null where neither is so.
+ */
 export function previewPrompt(
   prompt: string,
-  record: PromptRecord,
+  latest: PromptRecord,
   edit: {
     readonly name: string;
+    readonly currentVersion: string;
     readonly before: Content | null;
     readonly after: Content;
     readonly version: string;
@@ -167,9 +172,12 @@ export function previewPrompt(
   },
   nowMs: number,
 ): PromptPreview | null {
-  const at = record.layers.findIndex(({ content }) => content?.name === edit.name);
-  const layer = record.layers[at];
-  if (!layer) return null;
+  const { name, currentVersion: version } = edit;
+  const isLatest = latest.layers.some(({ content }) => content?.name === name);
+  const record = isLatest ? latest : withOtherContent(latest, { name, version }, nowMs);
+  const at = record?.layers.findIndex(({ content }) => content?.name === name) ?? -1;
+  const layer = record?.layers[at];
+  if (!record || !layer) return null;
   const made = makeEdit(record, at, edit.before, edit.after, edit.version, nowMs);
   const state = toState(record.entries);
   const lost = findLost(made);

@@ -264,6 +264,21 @@ describe.each(Object.keys(STORES))('a content registry on the %s store', (kind) 
   it('refuses what cannot be content or a name', async () => {
     const { registry } = await setUp();
     await expect(registry.use('rules', '\ud800')).rejects.toThrow(RangeError);
+    const circle: Record<string, unknown> = {};
+    circle['self'] = circle;
+    const noJson = [
+      new Uint8Array(3),
+      Promise.resolve('text'),
+      new Map(),
+      new Date(0),
+      null,
+      circle,
+      { a: 1n },
+    ];
+    for (const content of noJson)
+      await expect(registry.use('rules', content as object)).rejects.toThrow(RangeError);
+    await expect(registry.use('rules', Promise.resolve('text'))).rejects.toThrow('not Promise');
+    expect(await registry.names()).toEqual([]);
     await expect(registry.use('', 'text')).rejects.toThrow(RangeError);
     await expect(registry.use('x'.repeat(111), 'text')).rejects.toThrow(RangeError);
     await expect(registry.register({ name: 'a', content: 'b', maxAgeMs: 0 })).rejects.toThrow(RangeError);
@@ -285,9 +300,41 @@ describe.each(Object.keys(STORES))('a content registry on the %s store', (kind) 
     const fresh = another();
     await expect(fresh.use('rules')).rejects.toThrow(UnknownContentError);
     expect(problems).toMatchObject([{ kind: 'corrupt-value', message: expect.stringContaining('hash') }]);
-    // Whoever has the content mends it.
-    expect(await fresh.use('rules', 'other')).toMatchObject({ status: 'changed', change: null });
+    // Whoever has the content mends it: the same, and it is still that version, or another.
+    expect(await fresh.use('rules', 'text')).toMatchObject({ status: 'unchanged', version });
+    expect(await another().use('rules')).toMatchObject({ content: 'text', version });
+    await store.remove(`content/rules/bytes/${version}`);
+    expect(await another().use('rules', 'other')).toMatchObject({ status: 'changed', change: null });
     expect(await another().use('rules')).toMatchObject({ content: 'other' });
+  });
+
+  it('is whole again after it was stopped between any two steps of a change', async () => {
+    for (let steps = 0; steps < 12; steps += 1) {
+      const { registry, store, another, time } = await setUp();
+      await registry.use('rules', 'one');
+      let left = steps;
+      const step = (): void => {
+        left -= 1;
+        if (left < 0) throw new StoreError('STORE_UNUSABLE', 'the process is gone');
+      };
+      const dying: Store = {
+        get: async (key) => (step(), store.get(key)),
+        put: async (key, bytes, options) => (step(), store.put(key, bytes, options)),
+        remove: async (key, version) => (step(), store.remove(key, version)),
+        list: async (prefix, options) => (step(), store.list(prefix, options)),
+        close: async () => undefined,
+      };
+      const stopped = contentRegistry({ store: dying, clock: time, timers: time, versionsMax: 1 });
+      await stopped.use('rules', 'two').catch(() => undefined);
+      // What is current is there, and the change can be made as if nothing had been.
+      const { content } = await another().use('rules');
+      expect(['one', 'two']).toContain(content);
+      await another().use('rules', 'two');
+      const [current, ...others] = await another().history('rules');
+      expect(current).toMatchObject({ untilMs: null, form: 'text' });
+      expect(others.every(({ untilMs }) => untilMs !== null)).toBe(true);
+      expect(await another().read('rules')).toBe('two');
+    }
   });
 
   it('keeps one truth when many change a content at once', async () => {

@@ -65,7 +65,7 @@ export interface EditPreview {
   readonly lostPrefixes: number;
   /** What it costs to write them again, beyond reading them. */
   readonly rewriteUsd: number;
-  /** Prompts whose last request was made of the content. */
+  /** Prompts whose last request was made of the content, or an earlier one of which prefixes are alive. */
   readonly prompts: readonly PromptPreview[];
 }
 
@@ -186,6 +186,7 @@ class Registry implements ContentRegistry {
       return { ...same, status: 'unchanged', change: null, lostPrefixes: 0, rewriteUsd: 0, prompts: [] };
     const edit = {
       name,
+      currentVersion: current.version,
       before: await this.#versions.read(name, current),
       after: edited,
       version: newVersion,

@@ -101,6 +101,12 @@ export class Versions {
     return content;
   }
 
+  /** Puts the bytes of the current version back where they were lost or damaged, once this process knows them. */
+  async mend(name: string, current: VersionRecord, encoded: EncodedContent): Promise<void> {
+    if ((await this.read(name, current)) !== null) return;
+    await this.#store.put(bytesKey(name, encoded.version), encoded.bytes, { ifVersion: null });
+  }
+
   /**
    * Makes this the current version. The same bytes keep their version, and count as validated now.
    *

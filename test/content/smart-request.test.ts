@@ -398,6 +398,91 @@ describe('the preview of an edit', () => {
     expect(perToken).toBeLessThan(1.95);
   });
 
+  it('knows the live prefixes of every customer, not of the last one alone', async () => {
+    const serve = (customer: number, version = 1): Promise<SmartRequest> =>
+      registry.smartRequest({
+        prompt: 'desk',
+        model: MODEL,
+        requestsPerHour: 200,
+        layers: [
+          { name: 'rules', system: text(1_000), changes: 'weekly', tokens: 1_000 },
+          {
+            name: 'customer',
+            content: `customer/${customer}`,
+            documents: text(1_500 * customer, version),
+            changes: 'daily',
+            tokens: 1_500 * customer,
+          },
+          { name: 'question', messages: 'what now', tokens: 2 },
+        ],
+      });
+    const bill = async (customer: number, version?: number): Promise<number> =>
+      costUnits(await emulated.send((await serve(customer, version)).request), emulated.nowMs());
+    for (const customer of [1, 2]) await bill(customer);
+    await emulated.advance(MINUTE_MS);
+    const preview = await registry.previewEdit('customer/1', text(1_500, 2));
+    expect(preview).toMatchObject({ lostPrefixes: 1 });
+    const [prompt] = preview.prompts;
+    expect(prompt).toMatchObject({
+      prompt: 'desk',
+      layer: 'customer',
+      lost: [{ layer: 'customer', tokens: 2_500, idleMs: MINUTE_MS }],
+      next: { readTokens: 1_000 },
+    });
+    const edited = await bill(1, 2);
+    const unedited = await bill(1);
+    expect(units(prompt?.next.editedUsd ?? 0)).toBeCloseTo(edited, 6);
+    expect(units(prompt?.next.uneditedUsd ?? 0)).toBeCloseTo(unedited, 6);
+    expect(units(preview.rewriteUsd)).toBeCloseTo(edited - unedited, 6);
+    // Whose rules have changed meanwhile, nobody will ask for anyway.
+    await registry.smartRequest({
+      prompt: 'desk',
+      model: MODEL,
+      requestsPerHour: 200,
+      layers: [
+        { name: 'rules', system: text(1_000, 9), changes: 'weekly', tokens: 1_000 },
+        {
+          name: 'customer',
+          content: 'customer/3',
+          documents: text(1_500, 3),
+          changes: 'daily',
+          tokens: 1_500,
+        },
+      ],
+    });
+    expect(await registry.previewEdit('customer/2', text(3_000, 2))).toMatchObject({
+      lostPrefixes: 0,
+      prompts: [],
+    });
+    // Once they are gone there is nothing to lose.
+    await emulated.advance(61 * MINUTE_MS);
+    expect((await registry.previewEdit('customer/2', text(3_000, 2))).lostPrefixes).toBe(0);
+  });
+
+  it('counts a content twice that stands in two layers', async () => {
+    const twice = (version: number, words: number): Promise<SmartRequest> =>
+      registry.smartRequest({
+        prompt: 'twice',
+        model: MODEL,
+        requestsPerHour: 200,
+        layers: [
+          { name: 'first', content: 'rules', system: text(words, version), changes: 'weekly', tokens: words },
+          {
+            name: 'again',
+            content: 'rules',
+            documents: text(words, version),
+            changes: 'daily',
+            tokens: words,
+          },
+          { name: 'question', messages: 'what now', tokens: 2 },
+        ],
+      });
+    await emulated.send((await twice(1, 1_000)).request);
+    const preview = await registry.previewEdit('rules', text(2_000, 2));
+    const billed = costUnits(await emulated.send((await twice(2, 2_000)).request), emulated.nowMs());
+    expect(units(preview.prompts[0]?.next.editedUsd ?? 0) / billed).toBeCloseTo(1, 3);
+  });
+
   it('throws for what is not registered', async () => {
     await expect(registry.previewEdit('nothing', 'text')).rejects.toThrow('nothing can be edited');
   });

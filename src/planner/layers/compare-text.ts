@@ -9,17 +9,22 @@ export interface TextChange {
 }
 
 const MONTH = '(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\\.?';
-const CLOCK = '\\d{1,2}:\\d{2}(?::\\d{2}(?:[.,]\\d{1,9})?)?';
+const WEEKDAY = '(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?';
+// Between the time and AM or PM, Node writes a narrow space that does not break.
+const CLOCK = '\\d{1,2}:\\d{2}(?::\\d{2}(?:[.,]\\d{1,9})?)?(?:[ \\u00a0\\u202f]?[AaPp]\\.?[Mm]\\b)?';
+/** A day and a year with a word between them: the names of months in other languages. */
+const DAY_WORD_YEAR = '\\d{1,2}\\.? (?:de )?\\p{L}{3,12}\\.?,? (?:de )?\\d{4}';
 
 /** Text that programs put into prompts by themselves, the more particular pattern first. */
 const PATTERN = new RegExp(
   [
     '(?<uuid>\\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\\b)',
     `(?<date>\\b\\d{4}-\\d{2}-\\d{2}(?:[T ]${CLOCK}(?:Z|[+-]\\d{2}:?\\d{2})?)?|\\b\\d{1,2}[./]\\d{1,2}[./]\\d{2,4}\\b` +
-      `|\\b${MONTH} \\d{1,2}(?:st|nd|rd|th)?(?:,? \\d{4})?\\b|\\b\\d{1,2}\\.? ${MONTH}(?:,? \\d{4})?\\b` +
-      `|\\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\\b|\\b${CLOCK}\\b|\\b1\\d{9}(?:\\d{3})?\\b)`,
-    '(?<id>\\b(?=[A-Za-z_-]{0,63}\\d)(?=[0-9_-]{0,63}[A-Za-z])[A-Za-z0-9_-]{10,64}\\b)',
-    '(?<counter>\\b\\d{1,20}\\b)',
+      `|\\b${MONTH} \\d{1,2}(?:st|nd|rd|th)?(?:,? \\d{4})?\\b|\\b\\d{1,2}\\.? ${MONTH}(?:,? \\d{4})?\\b|\\b${DAY_WORD_YEAR}\\b` +
+      `|\\b${WEEKDAY}\\b|\\b${CLOCK}\\b|\\b1\\d{9}(?:\\d{3})?\\b)`,
+    '(?<id>\\b(?=[A-Za-z_-]{0,63}\\d)(?=[0-9_-]{0,63}[A-Za-z])[A-Za-z0-9_-]{6,64}\\b)',
+    // With thousands, decimals or the parts of a version.
+    '(?<counter>\\b\\d{1,20}(?:[.,]\\d{1,20}){0,6}\\b)',
   ].join('|'),
   'gu',
 );
@@ -43,9 +48,9 @@ export function maskPatterns(text: string): string {
   return text.replace(PATTERN, '\u0000');
 }
 
-/** Lines and sentences; joined again they are the text. */
+/** Lines and sentences; joined again they are the text. None ends inside `22. November 2026`. */
 export function splitUnits(text: string): readonly string[] {
-  return text.split(/(?<=[.!?][ \t])(?=\p{Lu})|(?<=\n)/u);
+  return text.split(/(?<=[.!?][ \t])(?=\p{Lu})(?!\p{L}{3,12}\.? \d{4}\b)|(?<=\n)/u);
 }
 
 function sameParts(before: readonly string[], after: readonly string[]): boolean {
@@ -64,7 +69,8 @@ function trimmed(before: string, after: string, offset: number, kind: VolatileKi
   return { kind, start: offset + start, end: offset + after.length - tail };
 }
 
-const words = (text: string): readonly string[] => text.split(/[\s,;]+/u).filter((word) => word !== '');
+const words = (text: string): readonly string[] =>
+  text.split(/[\s,;{}[\]()]+/u).filter((word) => word !== '');
 
 /** What changed inside one line or sentence. */
 function compareUnit(before: string, after: string, offset: number): readonly TextChange[] {
@@ -87,6 +93,10 @@ export function compareTexts(before: string, after: string): readonly TextChange
   const earlier = splitUnits(before);
   const later = splitUnits(after);
   if (sameParts(earlier, later)) return [trimmed(before, after, 0, 'order')];
+  const isSameButPatterns = maskPatterns(before) === maskPatterns(after);
+  // Members of JSON over several lines: commas stand elsewhere, so that the lines are not the same ones.
+  if (!isSameButPatterns && sameParts(words(before), words(after)))
+    return [trimmed(before, after, 0, 'order')];
   if (earlier.length !== later.length) return [trimmed(before, after, 0, 'text')];
   let offset = 0;
   return later.flatMap((unit, index) => {

@@ -278,7 +278,13 @@ describe('a declaration', () => {
         { name: 'a', changes: 'never', system: 'y' },
       ],
     ],
+    [
+      'layer "number 2": it needs a name',
+      [{ name: 'a', changes: 'never', system: 'x' }, { changes: 'never' }],
+    ],
+    ['it needs a name', [{ name: '', changes: 'never', system: 'x' }]],
     ['one of tools, system, documents, messages', [{ name: 'a', changes: 'never' }]],
+    ['one of tools, system, documents, messages', [{ name: 'a', changes: 'never', tools: undefined }]],
     [
       'one of tools, system, documents, messages',
       [{ name: 'a', changes: 'never', system: '', documents: '' }],
@@ -288,6 +294,12 @@ describe('a declaration', () => {
     ['its content must be a string or a list', [{ name: 'a', changes: 'never', tools: {} }]],
   ])('that makes no sense is refused: %s', (sentence, declared) => {
     expect(() => build(declared as Layer[])).toThrow(sentence);
+  });
+
+  it('may name what it does not give, as null or undefined', () => {
+    const bare = [{ name: 'a', changes: 'never', system: 'x' }];
+    const more = [{ ...bare[0], tools: undefined, messages: null, tokens: null, requestsPerHour: null }];
+    expect(build(more as unknown as Layer[])).toEqual(build(bare as Layer[]));
   });
 
   it('of nothing is an empty prompt', () => {

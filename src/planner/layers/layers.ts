@@ -22,6 +22,7 @@ import {
 import { planOrdered, type OrderedPlan, type PlanningContext } from './plan-layers.ts';
 import { MOVED_NAME, readLayers } from './read-layers.ts';
 import { reportVolatile } from './report-volatile.ts';
+import { createMemory, type LayersMemory } from './snapshot.ts';
 import { makeStable } from './stable-order.ts';
 import { createLayerWatch, type WatchedLayer } from './watch-layers.ts';
 
@@ -65,7 +66,7 @@ export interface LayeredPrompt<Parts extends RequestParts = RequestParts> {
 }
 
 /** Builds requests from layers and remembers what successive builds had in common. */
-export interface Layers<Parts extends RequestParts = RequestParts> {
+export interface Layers<Parts extends RequestParts = RequestParts> extends LayersMemory {
   /** @throws RangeError that names the layer, where a declaration makes no sense. */
   build(declared: readonly Layer<Parts>[]): LayeredPrompt<Parts>;
 }
@@ -85,7 +86,7 @@ function comparePerToken(plan: OrderedPlan): CompareLayers {
 }
 
 /** Orders and plans layers as the option says. */
-function planInOrder(
+export function planInOrder(
   layers: readonly PlainLayer[],
   order: NonNullable<LayersOptions['order']>,
   context: PlanningContext,
@@ -142,7 +143,8 @@ function takeVolatile(
   return { layers: rest, movedText: texts.join('\n'), findings };
 }
 
-function contextOf(options: LayersOptions): PlanningContext {
+/** What plans depend on besides the layers. @throws RangeError for a rate that is none */
+export function contextOf(options: LayersOptions): PlanningContext {
   const { catalogue = defaultCatalogue, requestsPerHour = REQUESTS_PER_HOUR } = options;
   if (!(requestsPerHour >= 0 && Number.isFinite(requestsPerHour)))
     throw new RangeError(`requestsPerHour must be 0 or more, got ${requestsPerHour}`);
@@ -242,5 +244,5 @@ export function layers<Parts extends RequestParts = RequestParts>(options: Layer
     };
   }
 
-  return { build };
+  return { build, ...createMemory(watch, mover) };
 }

@@ -12,11 +12,17 @@ export interface VolatileMover {
     layer: PlainLayer,
     generation: TokenizerGeneration,
   ): { readonly layer: PlainLayer; readonly text: string } | null;
+  /** Names of the lines and sentences of a layer that are known to be volatile. */
+  unitsOf(layerName: string): readonly string[];
+  /** Takes them for known, as if they had been learned here. */
+  restore(layerName: string, units: readonly string[]): void;
 }
 
 /** Lines and sentences remembered for one layer, and layers. */
-const UNITS_MAX = 32;
+const UNITS_MAX = 256;
 const LAYERS_MAX = 256;
+/** A date or an id is there to change; a number that has changed in fewer builds than this was edited by somebody. */
+const COUNTER_SHARE_MIN = 0.2;
 
 /** Only what is text alone can be taken apart: system text, and text among documents. */
 function movableText(layer: PlainLayer, block: JsonObject | undefined): string | null {
@@ -54,19 +60,27 @@ function unitsTouched(whole: string, start: number, end: number): readonly strin
 /** A mover that has learnt nothing. */
 export function createVolatileMover(): VolatileMover {
   const known = new Map<string, Set<string>>();
+  const keep = (layerName: string, units: Set<string>): void => {
+    if (units.size > 0 && (known.has(layerName) || known.size < LAYERS_MAX)) known.set(layerName, units);
+  };
   return {
-    learn(layer, { changes }) {
+    unitsOf: (layerName) => [...(known.get(layerName) ?? [])],
+    restore: (layerName, units) => keep(layerName, new Set(units.slice(0, UNITS_MAX))),
+    learn(layer, { changes, changedShare }) {
       const units = known.get(layer.name) ?? new Set<string>();
       for (const { kind, path, text } of changes) {
-        const isPattern = kind === 'date' || kind === 'id' || kind === 'counter';
-        if (!isPattern || text === null || movableText(layer, layer.blocks[Number(path[0])]) === null)
+        const isCounter = kind === 'counter' && changedShare >= COUNTER_SHARE_MIN;
+        if (
+          !(kind === 'date' || kind === 'id' || isCounter) ||
+          text === null ||
+          movableText(layer, layer.blocks[Number(path[0])]) === null
+        )
           continue;
         for (const name of unitsTouched(text.whole, text.start, text.end)) {
           if (units.size < UNITS_MAX) units.add(`${path[0]}:${name}`);
         }
       }
-      if (units.size === 0 || (!known.has(layer.name) && known.size >= LAYERS_MAX)) return;
-      known.set(layer.name, units);
+      keep(layer.name, units);
     },
     take(layer, generation) {
       const units = known.get(layer.name);

@@ -101,8 +101,9 @@ function expectedBill(pieces: readonly Piece[], placement: Placement, facts: Mod
     .reduce((cost, share, index) => cost + (share - (shares[index + 1] ?? 0)) * bill(index - 1), 0);
 }
 
-function cheapest(pieces: readonly Piece[], facts: ModelFacts): number {
-  const ends = [...pieces.keys()].filter((end) => {
+/** Where a breakpoint may stand: long enough, and not twice at one place. */
+function candidateEnds(pieces: readonly Piece[], facts: ModelFacts): readonly number[] {
+  return [...pieces.keys()].filter((end) => {
     const tokens = pieces
       .slice(0, end + 1)
       .reduce((sum, piece) => sum + piece.tokens + piece.appendsTokens, 0);
@@ -110,17 +111,21 @@ function cheapest(pieces: readonly Piece[], facts: ModelFacts): number {
       tokens >= facts.minCacheableTokens && (pieces[end]?.tokens ?? 0) + (pieces[end]?.appendsTokens ?? 0) > 0
     );
   });
+}
+
+function cheapest(pieces: readonly Piece[], facts: ModelFacts): number {
+  const ends = candidateEnds(pieces, facts);
   return Math.min(...allPlacements(ends).map((placement) => expectedBill(pieces, placement, facts)));
 }
 
-/** The pieces of a prompt, in the order in which it was built. */
+/** The pieces of a prompt, in the order in which it was built; as long as measured, or else as estimated. */
 function piecesOf(prompt: LayeredPrompt, declared: readonly Layer[], rate: number): readonly Piece[] {
-  return prompt.plan.layers.map(({ name }) => {
+  return prompt.plan.layers.map(({ name, tokens }) => {
     const layer = declared.find((each) => each.name === name);
     const changes = layer?.changes ?? 'never';
     const hours = typeof changes === 'number' ? changes / 3_600_000 : HOURS[changes];
     return {
-      tokens: layer?.tokens ?? Number.NaN,
+      tokens: layer?.tokens ?? tokens,
       changesPerHour: 1 / hours,
       requestsPerHour: layer?.requestsPerHour ?? rate,
       appendsTokens: layer && 'appendsTokens' in layer ? (layer.appendsTokens ?? 0) : 0,
@@ -146,21 +151,38 @@ const declaredLayer = fc.record(
     tokens: fc.oneof(fc.nat(2_000), fc.nat(60_000)),
     requestsPerHour: fc.nat(300),
     appendsTokens: fc.integer({ min: 1, max: 3_000 }),
+    words: fc.nat(6_000),
   },
-  { requiredKeys: ['kind', 'changes', 'tokens'] },
+  { requiredKeys: ['kind', 'changes', 'words'] },
 );
+/** Tools have schemas, system and documents several blocks, messages turns: whatever is estimated where nothing is measured. */
 const declaration = fc.array(declaredLayer, { minLength: 1, maxLength: 9 }).map((list) =>
-  list.map(({ kind, appendsTokens = 0, ...rest }, index): Layer => {
+  list.map(({ kind, appendsTokens = 0, words, ...rest }, index): Layer => {
     const name = `layer ${index}`;
-    if (kind === 'tools') return { ...rest, name, tools: [{ name: `tool_${index}`, input_schema: {} }] };
-    if (kind === 'system') return { ...rest, name, system: name };
-    return kind === 'documents'
-      ? { ...rest, name, documents: name }
-      : { ...rest, name, messages: name, appendsTokens };
+    const text = `${name} ${'word '.repeat(rest.tokens === undefined ? words : 0)}`;
+    const blocks = [name, text].map((each) => ({ type: 'text', text: each }));
+    if (kind === 'tools')
+      return { ...rest, name, tools: [{ name: `tool_${index}`, description: text, input_schema: {} }] };
+    if (kind === 'system') return { ...rest, name, system: blocks };
+    if (kind === 'documents') return { ...rest, name, documents: blocks };
+    const turns = [
+      { role: 'user', content: text },
+      { role: 'assistant', content: blocks },
+    ];
+    return { ...rest, name, messages: turns, appendsTokens };
   }),
 );
+/** The shipped models, and the same with other minimums. */
+const catalogue = fc
+  .option(fc.oneof(fc.nat(9_000), fc.nat(90_000)), { nil: null })
+  .map((minimum) =>
+    minimum === null
+      ? defaultCatalogue
+      : defaultCatalogue.map((facts) => ({ ...facts, minCacheableTokens: minimum })),
+  );
 const setting = fc.record({
   model: fc.constantFrom(...defaultCatalogue.map(({ id }) => id)),
+  catalogue,
   requestsPerHour: fc.oneof(
     fc.nat(40).map((quarters) => quarters / 4),
     fc.nat(2_000),
@@ -170,17 +192,19 @@ const setting = fc.record({
 
 describe('the plan for declared layers', () => {
   it('is expected to cost what the best of all placements and TTLs costs', () => {
-    const found = { none: 0, one: 0, several: 0, four: 0 };
+    const found = { none: 0, one: 0, several: 0, four: 0, moreThanFourPlaces: 0 };
     fc.assert(
       fc.property(declaration, setting, (declared, options) => {
         const prompt = layers(options).build(declared);
-        const { facts } = resolveModel(options.model);
+        const { facts } = resolveModel(options.model, options.catalogue);
         const pieces = piecesOf(prompt, declared, options.requestsPerHour);
         const best = cheapest(pieces, facts) / 1e12;
         const { costUsd } = prompt.plan.expected;
         const ownCostUsd = expectedBill(pieces, placementOf(prompt), facts) / 1e12;
         expect(Math.abs(costUsd - best)).toBeLessThanOrEqual(1e-9 * best);
         expect(Math.abs(ownCostUsd - best)).toBeLessThanOrEqual(1e-9 * best);
+        const places = candidateEnds(pieces, facts);
+        if (places.length > 4) found.moreThanFourPlaces += 1;
         const { length } = prompt.plan.breakpoints;
         found[length === 0 ? 'none' : length === 1 ? 'one' : length < 4 ? 'several' : 'four'] += 1;
       }),
@@ -188,6 +212,7 @@ describe('the plan for declared layers', () => {
     );
     // Enough random prompts must put the planner to a choice for the search to mean anything.
     expect(found.several + found.four).toBeGreaterThan(numRuns / 10);
+    expect(found.moreThanFourPlaces).toBeGreaterThan(numRuns / 5);
   });
 });
 

@@ -32,9 +32,9 @@ function readInterval(name: string, changes: ChangeFrequency): number {
   return interval;
 }
 
-/** A count or a rate that is given, or else null. */
-function readAmount(name: string, member: string, amount: number | undefined): number | null {
-  if (amount === undefined) return null;
+/** A count or a rate that is given, or else null; declarations that were JSON have null for what is not. */
+function readAmount(name: string, member: string, amount: number | null | undefined): number | null {
+  if (amount === undefined || amount === null) return null;
   if (!(amount >= 0 && Number.isFinite(amount))) fail(name, `${member} must be 0 or more, got ${amount}`);
   return amount;
 }
@@ -73,7 +73,8 @@ function readMessages(name: string, content: unknown, reader: BlockReader): read
 }
 
 function kindOf(layer: Layer): LayerKind {
-  const kinds = (Object.keys(LEVEL_OF) as LayerKind[]).filter((kind) => kind in layer);
+  const members = layer as unknown as JsonObject;
+  const kinds = (Object.keys(LEVEL_OF) as LayerKind[]).filter((kind) => (members[kind] ?? null) !== null);
   const [kind] = kinds;
   if (kind === undefined || kinds.length > 1)
     fail(layer.name, `one of ${Object.keys(LEVEL_OF).join(', ')} must hold its content`);
@@ -118,7 +119,8 @@ export function readLayers(declared: readonly Layer[]): {
     throw new RangeError(`a prompt has at most ${LAYERS_MAX} layers, got ${declared.length}`);
   const findings: LayerFinding[] = [];
   const names = new Set<string>([MOVED_NAME]);
-  const layers = declared.map((layer) => {
+  const layers = declared.map((layer, index) => {
+    if (typeof layer.name !== 'string' || layer.name === '') fail(`number ${index + 1}`, 'it needs a name');
     if (names.has(layer.name)) fail(layer.name, 'the name is taken');
     names.add(layer.name);
     return readLayer(layer, findings);

@@ -40,11 +40,19 @@ describe('volatile text', () => {
     ['a date or time', 'Nov 22, 2026', 'Nov 23, 2026'],
     ['a date or time', '22.11.2026', '23.11.2026'],
     ['a date or time', 'Sunday', 'Monday'],
+    ['a date or time', 'Sun', 'Mon'],
+    ['a date or time', '22. November 2026', '1. Dezember 2026'],
+    ['a date or time', '22 de noviembre de 2026', '1 de diciembre de 2026'],
     ['a date or time', '10:31', '10:32'],
+    ['a date or time', '9:59:59 AM', '12:00:01 PM'],
     ['a date or time', '1795000000', '1795000060'],
     ['an id', '0f8fad5b-d9cb-469f-a165-70867728950e', '7c9e6679-7425-40de-944b-e07fc1f90ae7'],
     ['an id', 'req_011CSHoEeqs5C35K2UUqR7Fy', 'req_011CSJ2bdMYyfsYBJYyLLQVp'],
+    ['an id', 'a3f9c2e1', 'b4f9c2e7'],
     ['a number', '17', '18'],
+    ['a number', '3.14', '2.71'],
+    ['a number', '999', '12,000'],
+    ['a number', '1.2.3', '1.10.0'],
   ])('that is %s is found with its bytes: %s', (what, before, after) => {
     const text = (value: string): string => `Größe: ${value} so far.\n${handbook}`;
     // Ö and ß are two bytes each.
@@ -94,6 +102,17 @@ describe('volatile text', () => {
     expect(found([`a\nb\n${handbook}`, `b\na\n${handbook}`])).toEqual([
       'volatile-text the order of its parts system.0.text 0-3',
     ]);
+  });
+
+  it('is found in JSON whose members come in another order, on one line or several', () => {
+    for (const indent of [0, 2]) {
+      const [before, after] = [
+        { a: 1, b: [2], c: 'x' },
+        { c: 'x', b: [2], a: 1 },
+      ].map((members) => `${JSON.stringify(members, null, indent)}\n${handbook}`);
+      const [finding] = found([before ?? '', after ?? '']);
+      expect(finding).toContain('volatile-text the order of its parts system.0.text');
+    }
   });
 
   it('is found in tools: a date in a description, the order of tools, the order of keys', () => {
@@ -185,6 +204,22 @@ describe('moved volatile text', () => {
     expect(second?.request.messages).toHaveLength(2);
   });
 
+  it('is no number that somebody has edited once', () => {
+    const refunds = (days: number): readonly Layer[] => system(`Refunds within ${days} days.\n${handbook}`);
+    const prompts = buildAll([...Array.from({ length: 50 }, () => refunds(30)), refunds(14), refunds(14)], {
+      moveVolatile: true,
+    });
+    expect(prompts.at(-2)?.findings.map(({ code }) => code)).toEqual(['volatile-text']);
+    expect(prompts.at(-1)?.findings).toEqual([]);
+    expect(prompts.at(-1)?.request.system).toHaveLength(1);
+    // A day that changes once in so many builds is volatile all the same.
+    const today = (day: number): readonly Layer[] => system(`It is 2026-11-${day}.\n${handbook}`);
+    const dated = buildAll([...Array.from({ length: 50 }, () => today(22)), today(23), today(23)], {
+      moveVolatile: true,
+    });
+    expect(dated.at(-1)?.request.system).toHaveLength(2);
+  });
+
   it('is one item of a list and not all that look like it', () => {
     const list = (count: number): string => `- item 1\n- item 2\n- item ${count}\n${handbook}`;
     const [, second] = buildAll([system(list(7)), system(list(8))], { moveVolatile: true });
@@ -204,6 +239,49 @@ describe('moved volatile text', () => {
     ];
     const [, second] = buildAll([tools(22), tools(23)], { moveVolatile: true });
     expect(second?.findings.map(({ code }) => code)).toEqual(['volatile-text']);
+  });
+});
+
+describe('what was learned', () => {
+  const at = (minute: number): readonly Layer[] => system(`It is 10:${minute}. Be kind.\n${handbook}`);
+
+  it('is there again after a restart: the prompt is the same at once', () => {
+    const options = { model: MODEL, requestsPerHour: 120, moveVolatile: true };
+    const before = layers(options);
+    for (const minute of [31, 32]) before.build(at(minute));
+    const kept: unknown = JSON.parse(JSON.stringify(before.snapshot()));
+    const after = layers(options);
+    expect(after.restore(kept)).toBe(true);
+    const [next, same] = [after.build(at(33)).request, before.build(at(33)).request];
+    expect(next).toEqual(same);
+    expect(after.snapshot()).toEqual(kept);
+    after.build(at(34));
+    before.build(at(34));
+    // The first build after the restart had nothing to be compared with.
+    expect(before.snapshot().layers[0]).toMatchObject({ builds: 3, changed: 1 });
+    expect(after.snapshot().layers[0]).toMatchObject({ builds: 2, changed: 1 });
+  });
+
+  it('holds no text but of the lines that are moved, and there without what changes', () => {
+    const builder = layers({ model: MODEL, requestsPerHour: 120, moveVolatile: true });
+    for (const minute of [31, 32]) builder.build(at(minute));
+    const [rules, ...others] = builder.snapshot().layers;
+    expect(others).toEqual([]);
+    expect(rules?.moved).toEqual(['0:0:It is \u0000. ']);
+  });
+
+  it.each<[string, unknown]>([
+    ['nothing', null],
+    ['another version', { schema: 2, layers: [] }],
+    ['no list', { schema: 1, layers: {} }],
+    ['a layer without counts', { schema: 1, layers: [{ name: 'rules', moved: [] }] }],
+    ['more changes than builds', { schema: 1, layers: [{ name: 'a', builds: 1, changed: 2, moved: [] }] }],
+    ['lines that are none', { schema: 1, layers: [{ name: 'a', builds: 1, changed: 1, moved: [7] }] }],
+  ])('is left alone where it is %s, and the builder begins anew', (_what, kept) => {
+    const builder = layers({ model: MODEL, requestsPerHour: 120, moveVolatile: true });
+    expect(builder.restore(kept)).toBe(false);
+    expect(builder.snapshot()).toEqual({ schema: 1, layers: [] });
+    expect(builder.build(at(31)).request.system).toHaveLength(1);
   });
 });
 

@@ -28,6 +28,17 @@ export interface LayerWatch {
   watch(layer: PlainLayer, requestsPerHour: number): WatchedLayer;
   /** Compares the next build with this form of the layer, as if it had been the one before. */
   rebase(layer: PlainLayer): void;
+  /** How often each layer was compared and had changed. */
+  counts(): readonly LayerCounts[];
+  /** Goes on from counts; what the last build was like is not part of them, so the next one is compared with nothing. */
+  restore(counts: readonly LayerCounts[]): void;
+}
+
+/** Builds of a layer that were compared with the one before, and those in which something had changed. */
+export interface LayerCounts {
+  readonly name: string;
+  readonly builds: number;
+  readonly changed: number;
 }
 
 /** Layers remembered; the one not built for the longest time goes first. */
@@ -41,10 +52,16 @@ const ACCIDENT_MAX = 0.01;
 /** Builds after which the older half counts no more. */
 const BUILDS_MAX = 512;
 
-interface Memory {
+/** A layer as it was built. */
+interface Reading {
   readonly leaves: readonly TextLeaf[];
   /** Each block as JSON. */
   readonly canonical: readonly string[];
+}
+
+interface Memory {
+  /** The last build; null where only counts were restored. */
+  readonly last: Reading | null;
   readonly builds: number;
   readonly changed: number;
 }
@@ -78,7 +95,7 @@ function sameMembers(a: readonly string[], b: readonly string[]): boolean {
 
 /** The first place at which there is another leaf than before. */
 function structureChange(
-  before: Memory,
+  before: Reading,
   canonical: readonly string[],
   leaves: readonly TextLeaf[],
 ): LayerChange {
@@ -95,7 +112,7 @@ function structureChange(
 }
 
 function findChanges(
-  before: Memory,
+  before: Reading,
   canonical: readonly string[],
   leaves: readonly TextLeaf[],
 ): readonly LayerChange[] {
@@ -116,8 +133,6 @@ function findChanges(
 }
 
 const nothingYet: WatchedLayer = { changes: [], changedShare: 0, isTooOften: false };
-
-type Reading = Pick<Memory, 'leaves' | 'canonical'>;
 
 /** Of several sessions at the same time, each has its own content: the build before says nothing of this one. */
 function isOfSession({ changes, requestsPerHour }: PlainLayer): boolean {
@@ -147,15 +162,15 @@ export function createLayerWatch(): LayerWatch {
       const reading = readLayer(layer);
       if (!reading) return nothingYet;
       const before = memories.get(layer.name);
-      if (!before) {
-        remember(layer.name, { ...reading, builds: 0, changed: 0 });
+      if (!before?.last) {
+        remember(layer.name, { builds: 0, changed: 0, ...before, last: reading });
         return nothingYet;
       }
-      const changes = findChanges(before, reading.canonical, reading.leaves);
+      const changes = findChanges(before.last, reading.canonical, reading.leaves);
       const halves = before.builds >= BUILDS_MAX ? 2 : 1;
       const builds = Math.floor(before.builds / halves) + 1;
       const changed = Math.floor(before.changed / halves) + (changes.length > 0 ? 1 : 0);
-      remember(layer.name, { ...reading, builds, changed });
+      remember(layer.name, { last: reading, builds, changed });
       const mean = builds * expectedChangeShare(layer, requestsPerHour);
       const isTooOften = changed > 0 && chanceOfAtLeast(changed, mean) < ACCIDENT_MAX;
       return { changes, changedShare: changed / builds, isTooOften };
@@ -163,7 +178,13 @@ export function createLayerWatch(): LayerWatch {
     rebase(layer) {
       const reading = readLayer(layer);
       const before = memories.get(layer.name);
-      if (reading && before) remember(layer.name, { ...before, ...reading });
+      if (reading && before) remember(layer.name, { ...before, last: reading });
+    },
+    counts() {
+      return [...memories].map(([name, { builds, changed }]) => ({ name, builds, changed }));
+    },
+    restore(counts) {
+      for (const { name, builds, changed } of counts) remember(name, { last: null, builds, changed });
     },
   };
 }

@@ -69,7 +69,7 @@ export interface FamilyAdvice {
     readonly costUsd: number;
     readonly billedUsd: number | null;
   };
-  /** null where all requests came at one time. */
+  /** null where less than an hour was measured. */
   readonly month: MonthProjection | null;
   /** Share of resamples of the measured time in which no other choice costs less; null where it was too short. */
   readonly confidence: number | null;

@@ -72,9 +72,12 @@ function evaluate(family: Family, places: readonly string[], context: AdviceCont
   return { periods, best, plain, billed, resampled };
 }
 
+/** A month is made of no less: what came in a few seconds says nothing of the rate. */
+const PROJECTED_FROM_MS = 3_600_000;
+
 function project(family: Family, evaluated: Evaluated): MonthProjection | null {
   const { periods, best, plain, billed, resampled } = evaluated;
-  if (periods.spanMs <= 0) return null;
+  if (periods.spanMs < PROJECTED_FROM_MS) return null;
   const months = MONTH_MS / periods.spanMs;
   const projected = (picoUsd: PicoUsd, interval: Interval | null | undefined): Projected => ({
     usd: toUsd(picoUsd) * months,
@@ -96,7 +99,7 @@ const CONFIDENT_SHARE = 0.9;
 
 function findingsOf(
   family: Family,
-  { best, billed, resampled }: Evaluated,
+  { periods, best, billed, resampled }: Evaluated,
   note: string | null,
 ): AdviceFinding[] {
   const findings: AdviceFinding[] = [];
@@ -111,13 +114,16 @@ function findingsOf(
     findings.push({ code: 'billed-less', sentence });
   }
   if (!resampled) {
-    const sentence = 'less than eight hours were measured: how sure the saving is cannot be told';
+    const sentence =
+      periods.spanMs < PROJECTED_FROM_MS
+        ? 'less than an hour was measured: what a month would come to cannot be told'
+        : 'less than eight hours were measured: how sure the saving is cannot be told';
     findings.push({ code: 'too-short', sentence });
     return findings;
   }
   const percent = Math.round(resampled.confidence * 100);
   if (resampled.confidence < CONFIDENT_SHARE) {
-    const sentence = `no other choice costs less in ${percent} % of resamples only: measure longer`;
+    const sentence = `another choice costs less in ${100 - percent} % of resamples: measure longer`;
     findings.push({ code: 'uncertain', sentence });
   } else if (best.choice.length > 0 && resampled.saving.lowUsd <= 0) {
     findings.push({ code: 'uncertain', sentence: 'the interval of the saving reaches below nothing' });

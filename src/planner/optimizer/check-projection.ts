@@ -9,7 +9,7 @@ import {
   type PricingContext,
   type TokenCounts,
 } from '../../core/index.ts';
-import type { FamilyAdvice, Projected } from './advice.ts';
+import type { MonthProjection, Projected } from './advice.ts';
 import { MONTH_MS } from './periods.ts';
 
 /** What was billed since an advice is followed. */
@@ -18,6 +18,13 @@ export interface BilledTime {
   readonly toMs: number;
   /** Every request of the family and model in that time. */
   readonly requests: readonly { readonly atMs: number; readonly billed: TokenCounts }[];
+}
+
+/** What is needed of an advice to be held against bills, as `FamilyAdvice` has it. */
+export interface ProjectedFamily {
+  readonly family: string;
+  readonly model: string;
+  readonly month: Pick<MonthProjection, 'withoutCachingUsd' | 'saving'> | null;
 }
 
 /** A projection beside what came of it; savings are of input, against no caching, for 30 days. */
@@ -65,7 +72,7 @@ function describe(check: Omit<ProjectionCheck, 'sentence'>): string {
  * @throws RangeError where the time is empty, or the advice has no projection
  */
 export function checkProjection(
-  advice: FamilyAdvice,
+  advice: ProjectedFamily,
   { fromMs, toMs, requests }: BilledTime,
   { catalogue = defaultCatalogue, pricingAt = standardPricing }: CheckOptions = {},
 ): ProjectionCheck {

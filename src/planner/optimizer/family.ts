@@ -31,13 +31,14 @@ type LastUses = Map<string, Map<PrefixId, number>>;
 function check({ chain, places, atMs }: MeasuredRequest, order: readonly string[], lastMs: number): void {
   if (!(atMs >= lastMs))
     throw new RangeError(`requests of a family come in order of time: ${atMs} after ${lastMs}`);
-  let previous = { rank: -1, blockIndex: -1 };
+  let previous = { rank: -1, blockIndex: 0 };
   for (const { name, blockIndex } of places) {
     const rank = order.indexOf(name);
     if (rank < 0) throw new RangeError(`"${name}" is none of the places ${order.join(', ')}`);
     if (rank <= previous.rank || blockIndex < previous.blockIndex)
       throw new RangeError(`the places of a request are in prompt order, ${name} is not`);
-    if (!(blockIndex < chain.prefixIds.length)) throw new RangeError(`${name} is at no block of the request`);
+    if (!Number.isInteger(blockIndex) || blockIndex >= chain.prefixIds.length)
+      throw new RangeError(`${name} is at no block of the request`);
     previous = { rank, blockIndex };
   }
 }

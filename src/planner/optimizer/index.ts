@@ -11,8 +11,10 @@ export {
   checkProjection,
   type BilledTime,
   type CheckOptions,
+  type ProjectedFamily,
   type ProjectionCheck,
 } from './check-projection.ts';
+export { measureReads } from './measure-reads.ts';
 export {
   measurePrompt,
   measureUsage,

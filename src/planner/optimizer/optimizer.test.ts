@@ -11,9 +11,17 @@ import {
   standardPricing,
   toUsd,
   type Breakpoint,
+  type TokenCounts,
   type Ttl,
 } from '../../core/index.ts';
-import { measurePrompt, measureUsage, optimizer, type MeasuredRequest } from '../index.ts';
+import {
+  measurePrompt,
+  measureReads,
+  measureUsage,
+  optimizer,
+  type MeasuredRequest,
+  type UsageCall,
+} from '../index.ts';
 import { listChoices } from './choices.ts';
 import { resample } from './resample.ts';
 
@@ -225,10 +233,15 @@ describe('the projection', () => {
     expect(findings.map(({ code }) => code)).toEqual(['billed-less']);
   });
 
-  it('has no interval below eight hours, and is none at all of a single time', () => {
+  it('has no interval below eight hours, and is none at all below one', () => {
     const advisor = optimizer({ random: counted() });
     advisor.record(ask(START_MS));
     expect(advisor.advise()[0]).toMatchObject({ month: null, confidence: null });
+    // Fifty requests in one second are no thousands of dollars a month.
+    for (let at = 1; at < 50; at += 1) advisor.record(ask(START_MS + at * 20));
+    const [burst] = advisor.advise();
+    expect(burst).toMatchObject({ month: null, confidence: null });
+    expect(burst?.findings[0]?.sentence).toContain('less than an hour');
     advisor.record(ask(START_MS + 2 * HOUR_MS));
     const [advice] = advisor.advise();
     expect(advice?.month?.saving).toMatchObject({ lowUsd: null, highUsd: null });
@@ -319,6 +332,37 @@ describe('requests', () => {
     expect(mainAgain?.[0]).toBe(main?.[0]);
     expect(helperAgain?.[0]).toBe(helper?.[0]);
     expect(new Set(requests.map(({ chain }) => chain.prefixIds.at(-1))).size).toBe(6);
+  });
+
+  it('that name no conversation share what was read, and nothing that merely grows', () => {
+    const call = (turn: number, billed: Partial<TokenCounts>): UsageCall => ({
+      family: 'gateway',
+      conversation: 'scope',
+      model: MODEL,
+      atMs: START_MS + turn * MINUTE_MS,
+      billed: { ...noTokens, ...billed },
+    });
+    const adviceOn = (calls: readonly UsageCall[], measure = measureReads) => {
+      const advisor = optimizer({ random: counted() });
+      for (const request of measure(calls)) advisor.record(request);
+      return advisor.advise()[0]!;
+    };
+    // Two hundred different questions, each a little longer than the one before.
+    const growing = Array.from({ length: 200 }, (_, turn) => call(turn, { uncachedTokens: 2_000 + turn }));
+    expect(adviceOn(growing).isWorthCaching).toBe(false);
+    expect(adviceOn(growing, measureUsage).isWorthCaching).toBe(true);
+    // The same with 8,000 tokens of system, which the first writes and the others read.
+    const shared = Array.from({ length: 200 }, (_, turn) =>
+      call(turn, { uncachedTokens: 100 + turn, [turn === 0 ? 'write5mTokens' : 'readTokens']: 8_000 }),
+    );
+    const advice = adviceOn(shared);
+    expect(advice.breakpoints).toEqual([{ place: 'shared', ttl: '5m' }]);
+    expect(advice.measured.costUsd).toBeCloseTo(advice.measured.billedUsd!, 9);
+    // A conversation: each turn reads what the one before has written.
+    const talk = Array.from({ length: 50 }, (_, turn) =>
+      call(turn, { uncachedTokens: 10, write5mTokens: 2_000, readTokens: turn * 2_000 }),
+    );
+    expect(adviceOn(talk).measured.costUsd).toBeLessThanOrEqual(adviceOn(talk).measured.billedUsd! * 1.0001);
   });
 
   it('measure gaps over 20 positions, and on every path that has the prefix', () => {
