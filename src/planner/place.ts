@@ -1,4 +1,5 @@
 import { BREAKPOINTS_MAX, type BlockPath, type Breakpoint, type Prompt, type Ttl } from '../core/index.ts';
+import type { World } from './guard/index.ts';
 import type { LearnedPlan, PlaceName, PlannedBreakpoint, SentBreakpoint } from './learned/index.ts';
 
 /** A breakpoint that we add, with the reason for people. */
@@ -12,7 +13,8 @@ export interface Placement {
 
 /** A place that was considered and left alone, with the reason. */
 export interface Declined {
-  readonly place: PlaceName;
+  /** `guard`: all of what we would have placed, because it has cost more than what it replaces. */
+  readonly place: PlaceName | 'guard';
   readonly reason: string;
 }
 
@@ -99,7 +101,7 @@ function declineReason(learned: LearnedPlan, index: number, within5m: number): s
 const WEIGHED_PLACES = ['tail', 'system-end', 'tools-end'] as const;
 
 /** Places that are weighed in every request and got no breakpoint. */
-function declineRest(learned: LearnedPlan, seen: ReadonlySet<PlaceName>): Declined[] {
+function declineRest(learned: LearnedPlan, seen: ReadonlySet<Declined['place']>): Declined[] {
   return WEIGHED_PLACES.flatMap((place) => {
     if (seen.has(place)) return [];
     if (learned.hitIndex === learned.request.length - 1) return [{ place, reason: 'it is read' }];
@@ -141,6 +143,49 @@ export function placeBreakpoints(prompt: Prompt, learned: LearnedPlan): Plan {
   const own = added.map(({ blockIndex, ttl }): Breakpoint => ({ blockIndex, ttl, origin: 'explicit' }));
   const breakpoints = [...prompt.breakpoints, ...own].toSorted((a, b) => a.blockIndex - b.blockIndex);
   return { added, declined, breakpoints };
+}
+
+/** The last block that could be marked, as automatic caching marks it; -1 where the client leaves no room for it. */
+function automaticIndex(prompt: Prompt, { request }: LearnedPlan): number {
+  let index = request.length - 1;
+  while (index >= 0 && !request.canMark(index)) index -= 1;
+  return index >= 0 && clientObstacle(index, prompt, readClient(prompt), 0) === null ? index : -1;
+}
+
+/** May a breakpoint like that of automatic caching be added to what the client has marked? */
+export function canAddAutomatic(prompt: Prompt, learned: LearnedPlan): boolean {
+  return automaticIndex(prompt, learned) >= 0;
+}
+
+const STEPPED_BACK: Readonly<Record<Exclude<World, 'own'>, string>> = {
+  client: "the client's own markers",
+  automatic: 'automatic caching',
+  none: 'no caching',
+};
+
+/**
+ * The plan of a request whose family has stepped back: the client's breakpoints as they are, and under `automatic` one on
+ * the last block. Says so under `guard`, with what our own plan has cost over it of late.
+ *
+ * @param loss of our own plan against that world, as a share; see `NeverWorse.lossAgainst`
+ */
+export function stepBack(
+  prompt: Prompt,
+  learned: LearnedPlan,
+  world: Exclude<World, 'own'>,
+  loss: number,
+): Plan {
+  const others = STEPPED_BACK[world];
+  const size = loss > 0 ? `${percent(loss)} more than ${others} of late` : `more than ${others} before`;
+  const reason = `our own plan has cost ${size}, so requests with these tools and system follow ${others}`;
+  const declined: Declined[] = [{ place: 'guard', reason }];
+  const index = world === 'automatic' ? automaticIndex(prompt, learned) : -1;
+  const path = prompt.blocks[index]?.path;
+  if (!path) return { added: [], declined, breakpoints: prompt.breakpoints };
+  const added: Placement = { blockIndex: index, path, ttl: '5m', place: 'tail', reason };
+  const own: Breakpoint = { blockIndex: index, ttl: '5m', origin: 'explicit' };
+  const breakpoints = [...prompt.breakpoints, own].toSorted((a, b) => a.blockIndex - b.blockIndex);
+  return { added: [added], declined, breakpoints };
 }
 
 /** Breakpoints in the form in which the learned planner is told of them. */
