@@ -29,13 +29,20 @@ export class Boundary {
   /** What learns from when the prefix is used again, the widest class first. Made when first asked for: most never are. */
   get classes(): readonly Table[] {
     this.#classes ??=
-      this.place === 'tail' ? tailClasses(this.#around) : sharedClasses(this.place, this.run, this.#around);
+      this.place === 'tail'
+        ? tailClasses(this.#around)
+        : sharedClasses(this.place, this.run, this.#around.request.application, this.#around);
     return this.#classes;
   }
 
   /** The nearer half of `chance`, for those of which no more is asked. */
   get within5m(): number {
     return this.#chance?.within5m ?? this.#around.tables.chanceWithin5m(this.classes);
+  }
+
+  /** Share of uses that none has followed by each of the ages of a life table. */
+  get survival(): readonly number[] {
+    return this.#around.tables.survival(this.classes);
   }
 
   /** When the prefix will be used again, as far as is known. */
@@ -105,9 +112,12 @@ function tailClasses({ request, newest, classes }: Around): readonly Table[] {
 }
 
 /** Classes of what several requests share, the run's own among them. */
-function sharedClasses(place: PlaceName, run: Run, around: Around): readonly Table[] {
-  const { classes, tables, runs } = around;
-  const { application } = around.request;
+export function sharedClasses(
+  place: PlaceName,
+  run: Run,
+  application: number,
+  { classes, tables, runs }: Pick<Memory, 'classes' | 'tables' | 'runs'>,
+): readonly Table[] {
   if (runs.table(run) === NONE) runs.setTable(run, tables.add());
   const own = runs.table(run);
   // A place each: where tools stay and system prompts do not, neither may speak for the other.

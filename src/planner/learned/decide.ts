@@ -13,9 +13,10 @@ export function decide(
   request: PlannedRequest,
   path: readonly Run[],
   boundaries: readonly Boundary[],
+  keepsAlive: boolean,
 ): Pick<LearnedPlan, 'breakpoints' | 'hitIndex' | 'isInFlight'> {
   const hit = deepestReadable(path, request, entries, 'any');
-  const stretches = stretchesBehind(hit, boundaries, request, entries);
+  const stretches = stretchesBehind(hit, boundaries, request, entries, keepsAlive);
   if (stretches.length === 0) {
     const breakpoints = toBreakpoints(NOTHING, stretches, hit, request);
     return { breakpoints, hitIndex: hit, isInFlight: false };

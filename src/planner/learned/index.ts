@@ -10,3 +10,4 @@ export type {
   TailKind,
 } from './request.ts';
 export { PlannerStateError } from './planner-state-error.ts';
+export type { KeepAdvice, KeepQuestion, KeptPlace } from './keeping.ts';

@@ -51,4 +51,6 @@ export interface LearnedOptions {
   readonly blocksMax?: number;
   /** Bills correct it: three hour's entries in a row that ended early, or one that did not. @default 'self-contained' */
   readonly entriesAre?: EntriesAre;
+  /** Pings keep entries alive where that pays, so that they may be written for it. @default false */
+  readonly keepsAlive?: boolean;
 }

@@ -2,6 +2,7 @@ import { ttlMsOf } from './believed-entries.ts';
 import { aroundOf, findBoundaries, type Boundary } from './boundaries.ts';
 import { decide } from './decide.ts';
 import { Following } from './following.ts';
+import { adviseKeeping, placeToKeep, type KeepAdvice, type KeepQuestion, type KeptPlace } from './keeping.ts';
 import type {
   LearnedOptions,
   LearnedPlan,
@@ -12,7 +13,7 @@ import type {
 import { deepestReadable, readIndexOf, reachesMinimum } from './lookback.ts';
 import { bytesOf, createMemory, type Memory } from './memory.ts';
 import { Neighbours } from './neighbours.ts';
-import { readNews, writeNews } from './news.ts';
+import { readNews } from './news.ts';
 import type { PlannedRequest } from './request.ts';
 import { NONE, type Run } from './runs.ts';
 import { restoreMemory, snapshotOf } from './snapshot.ts';
@@ -42,12 +43,19 @@ export class LearnedPlanner {
   #memory: Memory;
   readonly #runsMax: number;
   readonly #blocksMax: number;
+  readonly #keepsAlive: boolean;
   #revision = 0;
   #untilSweep = SWEEP_EVERY;
   readonly #following = new Following();
   #neighbours: Neighbours | null = null;
 
-  constructor({ runsMax = RUNS_MAX, blocksMax = BLOCKS_MAX, entriesAre }: LearnedOptions = {}) {
+  constructor({
+    runsMax = RUNS_MAX,
+    blocksMax = BLOCKS_MAX,
+    entriesAre,
+    keepsAlive = false,
+  }: LearnedOptions = {}) {
+    this.#keepsAlive = keepsAlive;
     this.#memory = createMemory(entriesAre);
     this.#runsMax = runsMax;
     this.#blocksMax = blocksMax;
@@ -86,29 +94,18 @@ export class LearnedPlanner {
   restore(bytes: Uint8Array): void {
     this.#memory = restoreMemory(bytes);
     this.#revision += 1;
-    this.#listen();
+    this.#neighbours?.listen(this.#memory);
   }
 
   /** From now on keeps what others of a fleet should know, for `drainChanges`. */
   noteChanges(): void {
     this.#neighbours ??= new Neighbours();
-    this.#listen();
-  }
-
-  #listen(): void {
-    const neighbours = this.#neighbours;
-    if (!neighbours) return;
-    const { uses, classes } = this.#memory;
-    uses.onLesson = (tables, span, isBack) => {
-      const names = tables.flatMap((table) => classes.nameOf(table) ?? []);
-      neighbours.noteLesson({ classes: names, span, isBack });
-    };
+    this.#neighbours.listen(this.#memory);
   }
 
   /** What others should know and were not told yet, in at most about so many bytes; null when there is nothing. */
   drainChanges(nowMs: number, maxBytes: number): Uint8Array | null {
-    const news = this.#neighbours?.drain(maxBytes) ?? null;
-    return news && writeNews(news, nowMs);
+    return this.#neighbours?.tell(nowMs, maxBytes) ?? null;
   }
 
   /**
@@ -143,7 +140,7 @@ export class LearnedPlanner {
       return { breakpoints: [], hitIndex: -1, isInFlight: false, boundaries: [], ...place };
     const boundaries = findBoundaries(path, aroundOf(this.#memory, request, seenLength, last));
     // Before this use is counted: it says nothing yet of when the next one comes.
-    const decided = decide(this.#memory, request, path, boundaries);
+    const decided = decide(this.#memory, request, path, boundaries, this.#keepsAlive);
     if (isFollowed) for (const boundary of boundaries) this.#open(boundary, atMs);
     runs.setTurns(last, runs.turns(last) + 1);
     return { ...decided, boundaries, ...place };
@@ -180,7 +177,7 @@ export class LearnedPlanner {
       const isWanted = table === NONE || uses.isWanted(table);
       if (runs.use(run) !== NONE || !isWanted) return;
     }
-    uses.open(run, index, nowMs, classes);
+    uses.open(run, index, nowMs, classes, place !== 'tail');
     this.#neighbours?.noteOpen(this.#memory, run, index, nowMs);
   }
 
@@ -260,6 +257,23 @@ export class LearnedPlanner {
     while (readIndex < hitIndex && shareOf(readIndex + 1) <= readShare + SHARE_TOLERANCE) readIndex += 1;
     const refs = written.map(({ ref }) => ref);
     for (const run of this.#pathOf(request)) this.#memory.entries.dropBehind(run, readIndex, refs);
+  }
+
+  /** The longest shared prefix of a request that pings could keep alive; null where nothing is shared. */
+  placeToKeep({ request, boundaries }: LearnedPlan): KeptPlace | null {
+    return placeToKeep(this.#memory, request, boundaries);
+  }
+
+  /** Whether a ping for a prefix pays now; null when the prefix is forgotten. */
+  adviseKeeping(place: KeptPlace, question: KeepQuestion): KeepAdvice | null {
+    return adviseKeeping(this.#memory, place, question);
+  }
+
+  /** A ping has read a prefix: its entries, and those of what it begins with, live on from its start. */
+  pinged({ run, index }: KeptPlace, nowMs: number): void {
+    const { runs, entries } = this.#memory;
+    for (let each = run; each !== NONE && runs.isThere(each); each = runs.parent(each))
+      entries.refresh(each, index, nowMs);
   }
 
   /** The request failed before its response began: nothing was written. */

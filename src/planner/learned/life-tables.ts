@@ -1,5 +1,24 @@
-/** Ages at which uses are judged, in ms: within the first an entry of five minutes still lives, within the last one of an hour. */
-export const AGES_MS: readonly number[] = [300_000, 600_000, 1_200_000, 2_400_000, 3_600_000];
+const HOUR_MS = 3_600_000;
+
+/**
+ * Ages at which uses are judged, in ms: within the first an entry of five minutes still lives, within the first five one
+ * of an hour, and in the others one that is kept alive.
+ */
+export const AGES_MS: readonly number[] = [
+  300_000,
+  600_000,
+  1_200_000,
+  2_400_000,
+  HOUR_MS,
+  2 * HOUR_MS,
+  4 * HOUR_MS,
+  8 * HOUR_MS,
+  16 * HOUR_MS,
+  24 * HOUR_MS,
+];
+
+/** Spans within the hour. */
+export const HOUR_SPANS = 5;
 
 /** Number of a life table. */
 export type Table = number;
@@ -10,8 +29,11 @@ export interface ReuseChance {
   readonly within1h: number;
 }
 
-/** Share that comes back in each span of those still waiting, where nothing is known: 45 % in five minutes, half in an hour. */
-const PRIOR: readonly number[] = [0.45, 0.02, 0.02, 0.02, 0.02];
+/**
+ * Share that comes back in each span of those still waiting, where nothing is known: 45 % in five minutes, half in an hour; later
+ * just so many that an hour's entry is kept alive once before it is known how it is.
+ */
+const PRIOR: readonly number[] = [0.45, 0.02, 0.02, 0.02, 0.02, 0.1, 0.08, 0.05, 0.05, 0.05];
 
 /** The same where the request itself gives reason to doubt: just too few to be written without experience. */
 const DOUBTFUL_PRIOR: readonly number[] = [0.19, 0.01, 0.01, 0.01, 0.01];
@@ -26,8 +48,8 @@ const SPANS = AGES_MS.length;
 const JUDGED = 0;
 const BACK = SPANS;
 const OPEN = 2 * SPANS;
-/** One more than is needed: a table then is one line of the processor's cache. */
-const WIDTH = 16;
+/** Two more than are needed: a table then is two lines of the processor's cache. */
+const WIDTH = 32;
 const TABLES_FIRST = 64;
 
 /**
@@ -115,11 +137,17 @@ export class LifeTables {
     const prior = isDoubtful ? DOUBTFUL_PRIOR : PRIOR;
     let gone = 1;
     let within5m = 0;
-    for (let span = 0; span < SPANS; span += 1) {
+    for (let span = 0; span < HOUR_SPANS; span += 1) {
       gone *= 1 - this.#hazard(classes, span, prior[span] ?? 0);
       if (span === 0) within5m = 1 - gone;
     }
     return { within5m, within1h: 1 - gone };
+  }
+
+  /** Share of uses that no other has followed by the end of each span. */
+  survival(classes: readonly Table[]): readonly number[] {
+    let gone = 1;
+    return AGES_MS.map((_, span) => (gone *= 1 - this.#hazard(classes, span, PRIOR[span] ?? 0)));
   }
 
   /** Share that comes back in a span of those that wait. */

@@ -1,5 +1,5 @@
 import type { Memory } from './memory.ts';
-import type { EntryNews, Lesson, News } from './news.ts';
+import { writeNews, type EntryNews, type Lesson, type News } from './news.ts';
 import type { PlannedRequest } from './request.ts';
 import { NONE, type Run } from './runs.ts';
 
@@ -55,12 +55,25 @@ export class Neighbours {
     if (this.#entries.size < TOLD_MAX) this.#entries.set(key, { key, isHour, readyMs, expiresMs });
   }
 
-  noteLesson(lesson: Lesson): void {
+  /** Hears what uses teach from now on. */
+  listen({ uses, classes }: Memory): void {
+    uses.onLesson = (tables, span, isBack) => {
+      const names = tables.flatMap((table) => classes.nameOf(table) ?? []);
+      this.#noteLesson({ classes: names, span, isBack });
+    };
+  }
+
+  #noteLesson(lesson: Lesson): void {
     if (lesson.classes.length > 0 && this.#lessons.length < TOLD_MAX) this.#lessons.push(lesson);
   }
 
-  /** What was noted, up to a number of bytes; what does not fit waits. Null when there is nothing. */
-  drain(maxBytes: number): News | null {
+  /** What was noted, in about so many bytes at most; what does not fit waits. Null when there is nothing. */
+  tell(nowMs: number, maxBytes: number): Uint8Array | null {
+    const news = this.#drain(maxBytes);
+    return news && writeNews(news, nowMs);
+  }
+
+  #drain(maxBytes: number): News | null {
     let left = Math.floor(maxBytes / BYTES_PER_PART);
     const take = <Key, Value>(from: Map<Key, Value>): [Key, Value][] => {
       const taken = [...from].slice(0, Math.max(0, left));
@@ -83,7 +96,13 @@ export class Neighbours {
 
   /** Takes over what another planner told. */
   merge(memory: Memory, { entries, uses, lessons }: News): void {
-    for (const { key, ...place } of entries) keep(this.#places, key, place, PLACES_MAX);
+    for (const { key, ...place } of entries) {
+      const known = this.#places.get(key);
+      // Where somebody waits for a use, that says nothing of the entry which is there.
+      const isWaiting = place.readyMs === Infinity;
+      if (!known || !isWaiting || known.expiresMs <= place.expiresMs)
+        keep(this.#places, key, place, PLACES_MAX);
+    }
     for (const { key } of uses) this.#answer(memory, key);
     for (const { classes, span, isBack } of lessons) {
       for (const name of classes) {

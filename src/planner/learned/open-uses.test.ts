@@ -42,6 +42,17 @@ function create() {
   return { runs, tables, uses, lessons, openIn, addRun };
 }
 
+describe('a use of what nobody keeps alive', () => {
+  it('is judged when the hour is over', () => {
+    const { runs, tables, uses, lessons, openIn, addRun } = create();
+    const [table, run] = [tables.add(), addRun()];
+    uses.open(run, 0, 0, [table], false);
+    uses.expire(3_600_000);
+    expect([runs.use(run), openIn(table), uses.count]).toEqual([NONE, 0, 0]);
+    expect(lessons(table).judged.slice(0, 6)).toEqual([1, 1, 1, 1, 1, 0]);
+  });
+});
+
 describe('a use', () => {
   it.each([
     ['at once', 0, 0],
@@ -50,7 +61,9 @@ describe('a use', () => {
     ['after a quarter of an hour', 900_000, 2],
     ['just before an entry of an hour ends', 3_599_999, 4],
     ['just as it has ended', 3_600_000, 5],
-    ['a day later', 86_400_000, 5],
+    ['when a ping has kept the entry', 7_300_000, 6],
+    ['just before a day is over', 86_399_999, 9],
+    ['a day later', 86_400_000, 10],
   ])('that is answered %s counts for its span of age', (_, ageMs, span) => {
     const { runs, tables, uses, lessons, openIn, addRun } = create();
     const table = tables.add();
@@ -70,12 +83,12 @@ describe('a use', () => {
     const run = addRun();
     uses.open(run, 0, 0, classes);
     uses.answer(run);
-    for (const table of classes) expect(lessons(table).back).toEqual([1, 0, 0, 0, 0]);
+    for (const table of classes) expect(lessons(table)).toEqual(lesson(0));
   });
 
   it('is judged once, whatever comes when, and leaves nothing behind', () => {
     const step = fc.record({
-      afterMs: fc.constantFrom(0, 1, 60_000, 299_999, 300_000, 700_000, 3_600_000),
+      afterMs: fc.constantFrom(0, 1, 60_000, 299_999, 300_000, 700_000, 3_600_000, 30_000_000),
       answers: fc.option(fc.nat({ max: 30 })),
     });
     fc.assert(
@@ -95,7 +108,7 @@ describe('a use', () => {
           uses.open(run, 0, nowMs, [table]);
           opened.push({ run, table, atMs: nowMs, ageMs: Infinity });
           for (const each of opened) {
-            const isOpen = each.ageMs === Infinity && nowMs - each.atMs < 3_600_000;
+            const isOpen = each.ageMs === Infinity && nowMs - each.atMs < 86_400_000;
             expect(openIn(each.table)).toBe(isOpen ? 1 : 0);
           }
         }
@@ -121,12 +134,12 @@ describe('uses that wait', () => {
     }
     const newest = uses.open(addRun(), 0, 1, [last]);
     uses.expire(1);
-    expect([openIn(first), tables.judged(first, 4), uses.spanOf(newest)]).toEqual([0, 1, 0]);
+    expect([openIn(first), tables.judged(first, 9), uses.spanOf(newest)]).toEqual([0, 1, 0]);
     const inSpan = (span: number): number => tables.open(table, span);
     // A settled class counts one in eight.
     expect(inSpan(0)).toBeGreaterThan(99_900 / 8);
     expect(inSpan(0)).toBeLessThanOrEqual(100_000);
-    expect(uses.count).toBeLessThanOrEqual(200_001);
+    expect(uses.count).toBeLessThanOrEqual(325_001);
     expect(sumOf(AGES_MS.map((_, span) => tables.judged(table, span)))).toBeGreaterThan(199);
     expect(runs.use(crowd)).toBeGreaterThanOrEqual(0);
   });

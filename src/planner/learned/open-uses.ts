@@ -1,4 +1,4 @@
-import { AGES_MS, type LifeTables, type Table } from './life-tables.ts';
+import { AGES_MS, HOUR_SPANS, type LifeTables, type Table } from './life-tables.ts';
 import { NumberQueue } from './number-queue.ts';
 import { Rows } from './rows.ts';
 import { NONE, type Run, type Runs } from './runs.ts';
@@ -9,7 +9,9 @@ export type Use = number;
 const AT = 0;
 const SPAN = 1;
 const OWNER = 2;
-const CLASSES = 3;
+/** The first span in which it has nothing to teach. */
+const END = 3;
+const CLASSES = 4;
 /** Classes that one use can teach. */
 const CLASSES_MAX = 4;
 const WIDTH = CLASSES + CLASSES_MAX;
@@ -18,7 +20,7 @@ const WIDTH = CLASSES + CLASSES_MAX;
 const JUDGED = AGES_MS.length;
 
 /** Uses that wait for the end of a span at most; beyond, the oldest are judged early. Most come back in the first. */
-const WAITING_MAX: readonly number[] = [100_000, 25_000, 25_000, 25_000, 25_000];
+const WAITING_MAX: readonly number[] = AGES_MS.map((_, span) => (span === 0 ? 100_000 : 25_000));
 /** Uses judged of late from which on a class says what it has to say (200 is the most, since older ones fade). */
 const SETTLED = 150;
 const TAKEN_ONE_IN = 8;
@@ -57,18 +59,23 @@ export class OpenUses {
 
   /** Should a use be counted in a class? Settled ones take one in eight. */
   isWanted(table: Table): boolean {
-    if (this.#tables.judged(table, 0) < SETTLED) return true;
+    if (this.#rows.count < 3000 || this.#tables.judged(table, 0) < SETTLED) return true;
     this.#passed += 1;
     return this.#passed % TAKEN_ONE_IN === 0;
   }
 
-  /** A block of a run is used now; at most four classes learn from when the next use comes. */
-  open(run: Run, index: number, nowMs: number, classes: readonly Table[]): Use {
+  /**
+   * A block of a run is used now; at most four classes learn from when the next use comes.
+   *
+   * @param isKept whether an entry may be kept alive beyond the hour, so that it matters who comes then
+   */
+  open(run: Run, index: number, nowMs: number, classes: readonly Table[], isKept = true): Use {
     const rows = this.#rows;
     const use = rows.add();
     rows.set(use, AT, nowMs);
     rows.set(use, SPAN, 0);
     rows.set(use, OWNER, run);
+    rows.set(use, END, isKept ? JUDGED : HOUR_SPANS);
     let count = 0;
     for (const table of classes) {
       if (count === CLASSES_MAX || !this.isWanted(table)) continue;
@@ -132,7 +139,7 @@ export class OpenUses {
   #passOn(use: Use, from: number): void {
     this.#leave(use, false);
     const span = from + 1;
-    if (span === JUDGED) {
+    if (span >= this.#rows.get(use, END)) {
       this.#close(use);
       this.#rows.remove(use);
       return;

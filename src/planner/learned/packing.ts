@@ -70,7 +70,7 @@ function isSectionHead(value: unknown): boolean {
 export function unpack(bytes: Uint8Array): { extra: unknown; sections: readonly Section[] } {
   if (bytes.length < PREAMBLE_WORDS * 4) throw new PlannerStateError('the saved state is cut off');
   // A copy begins at an address that numbers may stand at.
-  const copy = bytes.slice();
+  const copy = new Uint8Array(bytes);
   const [magic, version, headLength = 0] = new Uint32Array(copy.buffer, 0, PREAMBLE_WORDS);
   if (magic !== MAGIC) throw new PlannerStateError('this is no saved state of a planner of this machine');
   if (version !== VERSION)

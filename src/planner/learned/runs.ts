@@ -191,13 +191,19 @@ export class Runs {
 
   /** What `fill` takes back. */
   written(): RunsState {
-    const lengths = Int32Array.from({ length: this.end }, (_, run) => this.#more[run]?.length ?? 0);
-    const more = new Float64Array(lengths.reduce((sum, length) => sum + length, 0));
+    const lengths = new Int32Array(this.end);
+    let total = 0;
+    for (let run = 0; run < this.end; run += 1) {
+      lengths[run] = this.#more[run]?.length ?? 0;
+      total += lengths[run] ?? 0;
+    }
+    const more = new Float64Array(total);
     let at = 0;
-    for (const [run, keys] of this.#more.entries()) {
+    for (let run = 0; run < this.end; run += 1) {
+      const keys = this.#more[run];
       if (!keys) continue;
       more.set(keys, at);
-      at += lengths[run] ?? 0;
+      at += keys.length;
     }
     return { runs: this.#rows.written(), unused: this.#rows.unused(), lengths, more };
   }

@@ -1,8 +1,9 @@
 import { BREAKPOINTS_MAX } from '../../core/index.ts';
-import type { BelievedEntries } from './believed-entries.ts';
+import { ttlMsOf, type BelievedEntries } from './believed-entries.ts';
+import { holdValue, type HoldValue } from './hold-value.ts';
 import { findReader, isFound, reachesMinimum } from './lookback.ts';
 import type { Boundary } from './boundaries.ts';
-import type { PlannedBreakpoint, PlannedRequest } from './request.ts';
+import type { PlannedBreakpoint, PlannedRequest, PlanPrices } from './request.ts';
 import type { Extent, Stretch } from './weigh.ts';
 
 /** What lies behind the hit, boundary by boundary; one below the minimum is part of the next. */
@@ -11,6 +12,7 @@ export function stretchesBehind(
   boundaries: readonly Boundary[],
   request: PlannedRequest,
   entries: BelievedEntries,
+  keepsAlive = false,
 ): readonly Stretch[] {
   const stretches: Stretch[] = [];
   let from = request.cumulativeTokens[hit] ?? 0;
@@ -18,10 +20,18 @@ export function stretchesBehind(
     const { index, tokens, run } = boundary;
     if (index <= hit || !reachesMinimum(request, index)) continue;
     const isInFlight = entries.isPendingFrom(run, index, request.atMs);
-    stretches.push({ boundary, tokens: tokens - from, isInFlight });
+    const hold = keepsAlive && boundary.place !== 'tail' ? holdOf(boundary.survival, request.prices) : null;
+    stretches.push({ boundary, tokens: tokens - from, isInFlight, hold });
     from = tokens;
   }
   return stretches;
+}
+
+/** What keeping an hour's entry of a shared prefix alive is worth, per token. */
+function holdOf(survival: readonly number[], prices: PlanPrices): HoldValue {
+  const everyMs = ttlMsOf(true);
+  const saved = prices.write1h - prices.read;
+  return holdValue(survival, { ageMs: everyMs, everyMs, pingCost: prices.read, saved });
 }
 
 /** Tokens of the hit above the last hour's entry, each stretch weighed by how likely no other request keeps it alive. */

@@ -18,7 +18,7 @@ interface Known {
 }
 
 function stretchOf({ tokens, within5m, within1h, place = 'shared', isInFlight = false }: Known): Stretch {
-  return { boundary: { index: 0, place, chance: { within5m, within1h } }, tokens, isInFlight };
+  return { boundary: { index: 0, place, chance: { within5m, within1h } }, tokens, isInFlight, hold: null };
 }
 
 /** What an extent is expected to cost beyond no caching, written out from the rules. */

@@ -1,3 +1,4 @@
+import type { HoldValue } from './hold-value.ts';
 import type { Boundary } from './boundaries.ts';
 import type { PlanPrices } from './request.ts';
 
@@ -24,6 +25,8 @@ export interface Stretch {
   readonly tokens: number;
   /** Somebody else is writing it right now: to write it too buys nothing. */
   readonly isInFlight: boolean;
+  /** What keeping an hour's entry alive is worth beyond its own life, per token; null where that is not done. */
+  readonly hold: HoldValue | null;
 }
 
 /** What an hour's entry is worth above one of five minutes, and what of a path may be written for an hour. */
@@ -36,7 +39,7 @@ export interface HourRules {
 
 /** Expected cost of writing a stretch, over that of not caching it, per token: now, less what the next use saves. */
 function costOfWrite(
-  { boundary, isInFlight }: Stretch,
+  { boundary, isInFlight, hold }: Stretch,
   prices: PlanPrices,
   isHour: boolean,
   isLayered = false,
@@ -48,8 +51,9 @@ function costOfWrite(
   if (!isHour) return for5m;
   // What is shared stays an hour's entry as long as uses keep coming, so its premium is spread over them all.
   const isOnce = boundary.place === 'tail' && !isLayered;
-  const premium = (write1h - write5m) * (isOnce ? 1 : 1 - within1h);
-  return for5m + premium - (write5m - read) * (within1h - within5m);
+  const back = within1h + (hold?.back ?? 0);
+  const premium = (write1h - write5m) * (isOnce ? 1 : 1 - back);
+  return for5m + premium - (write5m - read) * (within1h - within5m) - (hold?.value ?? 0);
 }
 
 /** What a token at risk is expected to save when the prefix behind it lives for an hour. */
