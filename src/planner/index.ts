@@ -1,4 +1,13 @@
 /** Where breakpoints go, which TTL they get, and why. Pure. */
+export {
+  costOfPlaced,
+  NeverWorse,
+  type FamilyOf,
+  type FamilyStanding,
+  type Settlement,
+  type World,
+  type WorldCosts,
+} from './guard/index.ts';
 export type {
   BreakpointReason,
   LayerBreakpoint,
@@ -7,6 +16,17 @@ export type {
   PlannedLayer,
 } from './layers/explain-plan.ts';
 export type { LayerFinding, LayerFindingCode, TextPlace } from './layers/finding.ts';
+export {
+  TrafficWatch,
+  type ChangedRange,
+  type ClientMarkers,
+  type InputRates,
+  type Lifetimes,
+  type TrafficFinding,
+  type TrafficFindingCode,
+  type TrafficWatchLimits,
+  type WatchedRequest,
+} from './findings/index.ts';
 export {
   CHANGE_INTERVAL_MS,
   type ChangeFrequency,
@@ -19,9 +39,16 @@ export {
   type ToolsLayer,
 } from './layers/layer.ts';
 export { layers, type LayeredPrompt, type Layers, type LayersOptions } from './layers/layers.ts';
+export { priceLayers, type LayerPlacement } from './layers/price-placement.ts';
+export type { LayerSnapshot, LayersMemory, LayersSnapshot } from './layers/snapshot.ts';
 export {
   LearnedPlanner,
-  type LearnedLimits,
+  type KeepAdvice,
+  type KeepQuestion,
+  type KeptPlace,
+  PlannerStateError,
+  type EntriesAre,
+  type LearnedOptions,
   type LayerEnd,
   type LearnedPlan,
   type PlaceName,
@@ -36,6 +63,7 @@ export {
   breakEvens,
   checkProjection,
   measurePrompt,
+  measureReads,
   measureUsage,
   optimizer,
   type AdviceFinding,
@@ -52,9 +80,18 @@ export {
   type PlaceAdvice,
   type PlaceReason,
   type Projected,
+  type ProjectedFamily,
   type ProjectionCheck,
   type RequestFacts,
   type UsageCall,
 } from './optimizer/index.ts';
-export { asSent, placeBreakpoints, type Declined, type Placement, type Plan } from './place.ts';
+export {
+  asSent,
+  canAddAutomatic,
+  placeBreakpoints,
+  stepBack,
+  type Declined,
+  type Placement,
+  type Plan,
+} from './place.ts';
 export { keyOfPrefix, toPlannedRequest, type PromptRequest } from './prompt-request.ts';

@@ -7,6 +7,7 @@ import { costRatio } from './replayed.ts';
 
 const SECOND_MS = 1000;
 const REQUESTS = 5000;
+const EFFORT = Number(process.env['CACHEWRIGHT_EFFORT'] ?? 1);
 
 /** Above no caching by so much at most, where nothing can be reused. */
 const MOST = 1.005;
@@ -55,6 +56,18 @@ describe('traffic in which nothing can be reused costs what it costs without cac
       kind: random() < 0.5 ? 'user' : 'tool',
     }));
     expect(costRatio(trace)).toBeLessThanOrEqual(MOST);
+  });
+
+  const distinct = EFFORT >= 20 ? 100_000 : 20_000;
+  test(`${distinct} distinct prefixes, ten a second`, () => {
+    const make = (request: number): Pick<HandRequest, 'blocks' | 'systemEnd'> => ({
+      blocks: [
+        [`system ${request}`, 3000],
+        [`question ${request}`, 100],
+      ],
+      systemEnd: 0,
+    });
+    expect(costRatio(traffic(100, make, distinct))).toBeLessThanOrEqual(MOST);
   });
 
   test('every request unique, and all at once', () => {
