@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { CHECKS, checkTypes, runChecks } from './checks.mjs';
+import { runChild } from './child.mjs';
 import { runTests } from './run-tests.mjs';
 import { addTallies, skipLines, tallyLine } from './tally.mjs';
 import { runScript, toolScript } from './tools.mjs';
@@ -26,6 +27,10 @@ export const TASKS = {
   },
   'bench:money': async (root, args) =>
     (await runScript(root, join(root, 'bench', 'money', 'run.ts'), args)).code,
+  'bench:planner': async (root, args) => {
+    const script = join(root, 'bench', 'planner', 'run.ts');
+    return (await runChild(process.execPath, ['--expose-gc', script, ...args], { cwd: root })).code;
+  },
   'bench:replay': async (root, args) =>
     (await runScript(root, join(root, 'bench', 'replay', 'run.ts'), args)).code,
   lint: (root, args) => stream(root, 'oxlint', ['--type-aware', '--deny-warnings', ...args]),

@@ -1,11 +1,16 @@
-import { LRUCache } from 'lru-cache';
-
-import { hasKeyOrder, isObject, type JsonObject } from '../core/index.ts';
+import { isObject, type JsonObject } from '../core/index.ts';
+import { createBlockMemory, type BlockValue } from './block-memory.ts';
 import { createBodyMemory, type KnownBody } from './body-memory.ts';
 import { canBeExtended, extendBody } from './extend-body.ts';
 import { decodeUtf8 } from './json-bytes.ts';
-import { parseBody } from './parse-body.ts';
-import { scanBody, type BlockSite, type BodyMap } from './scan-body.ts';
+import { parseBody, parseScanned } from './parse-body.ts';
+import {
+  scanBodyAndKeys,
+  type BlockSite,
+  type BodyMap,
+  type BodyPath,
+  type ScannedBody,
+} from './scan-body.ts';
 
 /** A body's value and where its blocks are. */
 export type ReadBody =
@@ -26,37 +31,18 @@ export interface BodyReaderLimits {
   readonly bodyBytesMax?: number;
 }
 
-interface KnownBlock {
-  readonly bytes: Buffer;
-  readonly value: JsonObject | string;
-}
-
 const BLOCK_BYTES_MAX = 32 * 1024 * 1024;
 const BODY_BYTES_MAX = 32 * 1024 * 1024;
 
 /** What is new of a body is parsed at once when it is no longer than this: looking for its blocks would take longer. */
 const SHORT_TAIL_BYTES = 8192;
 
-/** A body is kept when more of it than this is new, in bytes or as a share: the next one can then be read from further on. */
+/** A body is kept when so much of its messages is new, in bytes and as a share of it: the next is then read from further on. */
 const NEW_BYTES = 2048;
 const NEW_SHARE = 0.04;
 
-/** Blocks shorter than this are parsed faster than found. */
-const SHORT_BYTES = 64;
-
-/** Words of the bytes that tell most blocks apart at once; whether they are the same is then compared byte by byte. */
-const SAMPLES = 6;
-
-function sampleOf(bytes: Buffer, start: number, end: number): string {
-  const stride = Math.floor((end - start - 4) / (SAMPLES - 1));
-  let sample = `${end - start}`;
-  for (let index = 0; index < SAMPLES; index += 1) sample += `.${bytes.readUInt32LE(start + index * stride)}`;
-  return sample;
-}
-
-function isSame(known: Buffer, bytes: Buffer, start: number, end: number): boolean {
-  return known.length === end - start && bytes.compare(known, 0, known.length, start, end) === 0;
-}
+/** Of a body of which less is known, the whole is parsed: that is faster than parsing it block by block. */
+const KNOWN_SHARE = 0.5;
 
 /** A text's value; null when it is none, which reading the whole body then explains. */
 function parseText(bytes: Buffer): string | null {
@@ -68,12 +54,12 @@ function parseText(bytes: Buffer): string | null {
   }
 }
 
-/** The value of a block's bytes; null when it cannot stand alone, as an object that needs its key order noted. */
-function parseBlock(bytes: Buffer, site: BlockSite): JsonObject | string | null {
-  const own = bytes.subarray(site.span.start, site.span.end);
-  if (site.form === 'string') return parseText(own);
-  const parsed = parseBody(own);
-  return parsed.ok && !hasKeyOrder(parsed.value) ? parsed.value : null;
+/** The value of a block's bytes, in a body whose keys are plain; null when it is none. */
+function parseBlock(bytes: Buffer, { span, form }: BlockSite): JsonObject | string | null {
+  const own = bytes.subarray(span.start, span.end);
+  if (form === 'string') return parseText(own);
+  const parsed = parseScanned(own);
+  return parsed.ok ? parsed.value : null;
 }
 
 /** The body with a number in the place of every block: little is left to parse. */
@@ -88,51 +74,70 @@ function withoutBlocks(bytes: Buffer, sites: readonly BlockSite[]): Buffer {
   return Buffer.from(parts.join('0'));
 }
 
-/** Puts a block back in its place. The value was parsed for this call alone, so it may be written to. */
-function put(body: JsonObject, path: readonly (string | number)[], block: JsonObject | string): boolean {
+/** What holds the value at a path. */
+function parentAt(body: JsonObject, path: BodyPath): Record<string | number, unknown> | null {
   let at: unknown = body;
-  for (const part of path.slice(0, -1)) {
-    at = isObject(at) || Array.isArray(at) ? (at as Record<string | number, unknown>)[part] : null;
+  for (let depth = 0; depth < path.length - 1; depth += 1) {
+    const part = path[depth];
+    if (part === undefined || typeof at !== 'object' || at === null) return null;
+    at = (at as Record<string | number, unknown>)[part];
   }
-  const last = path.at(-1);
-  if (last === undefined || (!isObject(at) && !Array.isArray(at))) return false;
-  return Reflect.set(at, last, block);
+  return typeof at === 'object' && at !== null ? (at as Record<string | number, unknown>) : null;
 }
 
-function readWhole(bytes: Buffer, map: BodyMap): ReadBody {
-  const parsed = parseBody(bytes);
+/** Puts a block in its place. The value was parsed for this call alone, so it may be written to. */
+function put(body: JsonObject, path: BodyPath, block: BlockValue): boolean {
+  const parent = parentAt(body, path);
+  const last = path.at(-1);
+  if (last === undefined || !parent) return false;
+  parent[last] = block;
+  return true;
+}
+
+function valueAt(body: JsonObject, path: BodyPath): BlockValue | null {
+  const value = parentAt(body, path)?.[path.at(-1) ?? ''];
+  return isObject(value) || typeof value === 'string' ? value : null;
+}
+
+function readWhole(bytes: Buffer, { map, hasPlainKeys }: ScannedBody): ReadBody {
+  const parsed = hasPlainKeys ? parseScanned(bytes) : parseBody(bytes);
   return parsed.ok ? { ok: true, value: parsed.value, map } : { ok: false, reason: parsed.reason };
 }
 
-/** Reads a body from its start, block by block. */
-function createFreshReader(blockBytesMax: number): (bytes: Buffer) => ReadBody {
-  const known = new LRUCache<string, KnownBlock>({
-    maxSize: blockBytesMax,
-    sizeCalculation: ({ bytes }) => bytes.length,
-  });
+/** Reads a body of which most is known: only the blocks that are not are parsed. Null where a block is not what it seems. */
+function readAround(bytes: Buffer, map: BodyMap, recalled: readonly (BlockValue | null)[]): ReadBody | null {
+  const skeleton = parseScanned(withoutBlocks(bytes, map.sites));
+  if (!skeleton.ok) return null;
+  for (const [index, site] of map.sites.entries()) {
+    const block = recalled[index] ?? parseBlock(bytes, site);
+    if (block === null || !put(skeleton.value, site.path, block)) return null;
+  }
+  return { ok: true, value: skeleton.value, map };
+}
 
-  const recall = (bytes: Buffer, site: BlockSite): JsonObject | string | null => {
-    const { start, end } = site.span;
-    if (end - start < SHORT_BYTES) return parseBlock(bytes, site);
-    const sample = sampleOf(bytes, start, end);
-    const found = known.get(sample);
-    if (found && isSame(found.bytes, bytes, start, end)) return found.value;
-    const value = parseBlock(bytes, site);
-    // A copy: the whole request would otherwise be kept for the sake of one block.
-    if (value !== null) known.set(sample, { bytes: Buffer.from(bytes.subarray(start, end)), value });
-    return value;
-  };
+/** Reads a body from its start; blocks seen before are the objects that they were then. */
+function createFreshReader(blockBytesMax: number): (bytes: Buffer) => ReadBody {
+  const memory = createBlockMemory(blockBytesMax);
 
   return (bytes) => {
-    const map = scanBody(bytes);
-    if (!map.ok) return { ok: false, reason: map.reason };
-    const skeleton = parseBody(withoutBlocks(bytes, map.sites));
-    if (!skeleton.ok || hasKeyOrder(skeleton.value)) return readWhole(bytes, map);
-    for (const site of map.sites) {
-      const block = recall(bytes, site);
-      if (block === null || !put(skeleton.value, site.path, block)) return readWhole(bytes, map);
+    const scanned = scanBodyAndKeys(bytes);
+    if (!('map' in scanned)) return { ok: false, reason: scanned.reason };
+    const { map, hasPlainKeys } = scanned;
+    // An object whose key order has to be noted is no object for two bodies.
+    if (!hasPlainKeys) return readWhole(bytes, scanned);
+    const { values, knownBytes } = memory.recall(bytes, map.sites);
+    const isMostlyKnown = knownBytes > bytes.length * KNOWN_SHARE;
+    const around = isMostlyKnown ? readAround(bytes, map, values) : null;
+    const read = around ?? readWhole(bytes, scanned);
+    if (!read.ok) return read;
+    if (!around) {
+      for (const [index, { path }] of map.sites.entries()) {
+        const block = values[index] ?? null;
+        if (block !== null) put(read.value, path, block);
+      }
     }
-    return { ok: true, value: skeleton.value, map };
+    memory.add(bytes, map.sites, values, (site) => valueAt(read.value, site.path));
+    return read;
   };
 }
 
@@ -141,8 +146,8 @@ export function createBodyReader(limits: BodyReaderLimits = {}): BodyReader {
   const readFresh = createFreshReader(limits.blockBytesMax ?? BLOCK_BYTES_MAX);
   const readTail = (bytes: Buffer): ReadBody => {
     if (bytes.length > SHORT_TAIL_BYTES) return readFresh(bytes);
-    const map = scanBody(bytes);
-    return map.ok ? readWhole(bytes, map) : { ok: false, reason: map.reason };
+    const scanned = scanBodyAndKeys(bytes);
+    return 'map' in scanned ? readWhole(bytes, scanned) : { ok: false, reason: scanned.reason };
   };
   const bodies = createBodyMemory(limits.bodyBytesMax ?? BODY_BYTES_MAX);
   // A copy: a caller's bytes may be a small part of a large buffer.
@@ -154,8 +159,8 @@ export function createBodyReader(limits: BodyReaderLimits = {}): BodyReader {
       const known = bodies.find(bytes);
       const extended = known && extendBody(bytes, known, readTail);
       if (extended) {
-        const { value, map, tailBytes } = extended;
-        const isMuchNew = tailBytes > NEW_BYTES && tailBytes > bytes.length * NEW_SHARE;
+        const { value, map, newBytes } = extended;
+        const isMuchNew = newBytes > NEW_BYTES && newBytes > bytes.length * NEW_SHARE;
         if (isMuchNew) remember(extended);
         return { ok: true, value, map };
       }

@@ -117,7 +117,7 @@ export function extendBody(
   bytes: Buffer,
   known: KnownBody,
   readTail: (bytes: Buffer) => ReadBody,
-): (KnownBody & { readonly tailBytes: number }) | null {
+): (KnownBody & { readonly newBytes: number }) | null {
   const shared = sharedPart(bytes, known);
   const rest = shared && readRest(bytes, shared.end, readTail);
   const head = shared && rest && headOf(shared, rest.tail.value);
@@ -128,5 +128,7 @@ export function extendBody(
   if (!isList(messages) || !isList(added)) return null;
   const map = joinMaps(shared, Object.keys(head).length, tail.map, from - OPENING.length);
   const value = { ...head, messages: [...messages.slice(0, shared.count), ...added], ...others };
-  return { bytes, value, map, tailBytes: bytes.length - from };
+  // What stands behind the messages is read again for every turn, whatever is remembered.
+  const newBytes = (tail.map.messages?.ends.at(-1) ?? OPENING.length) - OPENING.length;
+  return { bytes, value, map, newBytes };
 }

@@ -13,12 +13,6 @@ export interface Span {
   readonly end: number;
 }
 
-/** A member name to look for, prepared once so that comparing allocates nothing. */
-export interface KeyName<Text extends string = string> {
-  readonly text: Text;
-  readonly bytes: Uint8Array;
-}
-
 /** Called for each member of an object; returns the offset after its value. */
 export type MemberVisitor = (keyStart: number, keyEnd: number, valueStart: number) => number;
 
@@ -61,11 +55,6 @@ export class JsonSyntaxError extends Error {
   }
 }
 
-/** Prepares a member name for `matchKey`. Only for names without characters that JSON must escape. */
-export function keyName<Text extends string>(text: Text): KeyName<Text> {
-  return { text, bytes: Buffer.from(text) };
-}
-
 /** Offset of the first byte at or after `at` that is not JSON white space. */
 export function skipSpace(bytes: Uint8Array, at: number): number {
   let i = at;
@@ -82,9 +71,11 @@ export function skipSpaceBack(bytes: Uint8Array, at: number): number {
 
 const nextQuote: Lookahead = lookFor(QUOTE);
 const nextBackslash: Lookahead = lookFor(BACKSLASH);
+/** Of the document being read: no member name so far begins with a digit or holds a backslash. */
+let hasPlainKeys = true;
 
 /** Bytes of a string that are looked at one by one before the native search, which has a price of its own. */
-const NEAR_BYTES = 24;
+const NEAR_BYTES = 96;
 
 /**
  * Reads the string whose opening quote is at `at`. A control character far into a string is passed over: whoever
@@ -101,6 +92,15 @@ export function skipString(bytes: Uint8Array, at: number): number {
     if (bytes[i] !== BACKSLASH) fail(i < length ? 'control character in a string' : 'unterminated string', i);
     i = skipEscape(bytes, i);
   }
+}
+
+/** Reads the member name whose opening quote is at `at`. */
+function skipKey(bytes: Uint8Array, at: number): number {
+  let i = at + 1;
+  while (IS_PLAIN[bytes[i] ?? 0] === 1) i += 1;
+  if (bytes[i] === QUOTE && !isDigit(bytes[at + 1])) return i + 1;
+  hasPlainKeys = false;
+  return skipString(bytes, at);
 }
 
 /** Reads any value. `depth` is the number of containers already open around it. */
@@ -126,7 +126,7 @@ export function walkObject(
   for (;;) {
     if (bytes[i] !== QUOTE) fail('expected a member name', i, bytes);
     const keyStart = i;
-    const keyEnd = skipString(bytes, i);
+    const keyEnd = skipKey(bytes, i);
     i = skipSpace(bytes, keyEnd);
     if (bytes[i] !== COLON) fail('expected ":"', i, bytes);
     const valueStart = skipSpace(bytes, i + 1);
@@ -157,13 +157,21 @@ export function walkArray(
   }
 }
 
+/** The root of a document, and whether no member name in it begins with a digit or is spelled with an escape. */
+export interface DocumentRoot {
+  readonly root: Span;
+  readonly hasPlainKeys: boolean;
+}
+
 /**
- * Reads a whole document whose root is an object, white space around it allowed, and returns the root's span.
- * `visit` gets the root's members (at depth 1).
+ * Reads a whole document whose root is an object, white space around it allowed. `visit` gets the root's members
+ * (at depth 1).
  */
-export function walkDocument(bytes: Uint8Array, visit: MemberVisitor | null): Span {
+export function walkDocument(bytes: Uint8Array, visit: MemberVisitor | null): DocumentRoot {
   try {
-    return walkRoot(bytes, visit);
+    hasPlainKeys = true;
+    const root = walkRoot(bytes, visit);
+    return { root, hasPlainKeys };
   } finally {
     forget(nextQuote);
     forget(nextBackslash);
@@ -187,25 +195,6 @@ function walkRoot(bytes: Uint8Array, visit: MemberVisitor | null): Span {
 /** True where the bytes begin with the UTF-8 byte order mark, which JSON does not allow. */
 export function hasByteOrderMark(bytes: Uint8Array): boolean {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-}
-
-/**
- * Which of `names` the member name literal in `[keyStart, keyEnd)` (quotes included) spells, or null.
- * An escaped spelling (`"\u006dessages"`) counts.
- */
-export function matchKey<Text extends string>(
-  bytes: Uint8Array,
-  keyStart: number,
-  keyEnd: number,
-  names: readonly KeyName<Text>[],
-): Text | null {
-  const rawLength = keyEnd - keyStart - 2;
-  for (const name of names) {
-    if (rawLength === name.bytes.length && hasBytesAt(bytes, keyStart + 1, name.bytes)) return name.text;
-  }
-  if (!hasBackslash(bytes, keyStart, keyEnd)) return null;
-  const decoded = decodeString(bytes, keyStart, keyEnd);
-  return names.find((name) => name.text === decoded)?.text ?? null;
 }
 
 /** The JavaScript string that the literal in `[start, end)` (quotes included) stands for; bad UTF-8 is replaced. */
@@ -232,14 +221,16 @@ function isHexDigit(byte: number | undefined): boolean {
   return isDigit(byte) || (lower >= 0x61 && lower <= 0x66);
 }
 
-function hasBytesAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+/** Whether those bytes stand at `at`. */
+export function hasBytesAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
   for (let i = 0; i < wanted.length; i += 1) {
     if (bytes[at + i] !== wanted[i]) return false;
   }
   return true;
 }
 
-function hasBackslash(bytes: Uint8Array, start: number, end: number): boolean {
+/** Whether a backslash is among the bytes of `[start, end)`. */
+export function hasBackslash(bytes: Uint8Array, start: number, end: number): boolean {
   for (let i = start; i < end; i += 1) {
     if (bytes[i] === BACKSLASH) return true;
   }

@@ -1,21 +1,17 @@
 import {
-  COMMA,
   JsonSyntaxError,
   OPEN_BRACE,
   OPEN_BRACKET,
   QUOTE,
-  keyName,
-  matchKey,
-  skipSpace,
-  skipSpaceBack,
   skipString,
   skipValue,
   walkArray,
   walkDocument,
   walkObject,
-  type KeyName,
   type Span,
 } from './json-bytes.ts';
+import { keyName, matchKey, type KeyName } from './key-name.ts';
+import { removalSpan } from './removal-span.ts';
 
 /** Where a value lives in the body: `['tools', 0]`, `['system']`, `['messages', 2, 'content', 1]`. */
 export type BodyPath = readonly (string | number)[];
@@ -100,6 +96,18 @@ const LOWER_N = 0x6e;
  * // map.sites[0] -> { path: ['system'], span: { start: 10, end: 21 }, form: 'string', ... }
  */
 export function scanBody(bytes: Uint8Array): BodyMap | ScanFailure {
+  const scanned = scanBodyAndKeys(bytes);
+  return 'map' in scanned ? scanned.map : scanned;
+}
+
+/** A map, and whether no member name of the body begins with a digit or is spelled with an escape. */
+export interface ScannedBody {
+  readonly map: BodyMap;
+  readonly hasPlainKeys: boolean;
+}
+
+/** `scanBody`, also telling of member names what decides how the body must be parsed. */
+export function scanBodyAndKeys(bytes: Uint8Array): ScannedBody | ScanFailure {
   try {
     return scanRoot(bytes);
   } catch (error) {
@@ -123,25 +131,14 @@ export function findSite(map: BodyMap, path: BodyPath): BlockSite | undefined {
   return map.sites.findLast((site) => isSamePath(site.path, path));
 }
 
-/**
- * The bytes to cut so that the members from `start` to `end` (neighbours in one object) go and valid JSON stays: with the
- * comma before them where there is one, otherwise with the one after.
- */
-export function removalSpan(bytes: Uint8Array, start: number, end: number): Span {
-  const before = skipSpaceBack(bytes, start) - 1;
-  if (bytes[before] === COMMA) return { start: before, end };
-  const after = skipSpace(bytes, end);
-  return { start, end: bytes[after] === COMMA ? skipSpace(bytes, after + 1) : end };
-}
-
-function scanRoot(bytes: Uint8Array): BodyMap {
+function scanRoot(bytes: Uint8Array): ScannedBody {
   let tools: BlockSite[] = [];
   let system: BlockSite[] = [];
   let messages: BlockSite[] = [];
   let messageList: BodyMap['messages'] = null;
   let memberCount = 0;
   const topLevelMarkers: MemberSite[] = [];
-  const root = walkDocument(bytes, (keyStart, keyEnd, at) => {
+  const { root, hasPlainKeys } = walkDocument(bytes, (keyStart, keyEnd, at) => {
     memberCount += 1;
     // A repeated key starts its section anew: only the last value counts.
     switch (matchKey(bytes, keyStart, keyEnd, ROOT_KEYS)) {
@@ -162,7 +159,10 @@ function scanRoot(bytes: Uint8Array): BodyMap {
   });
   const topLevelMarker = topLevelMarkers.at(-1) ?? null;
   const sites = tools.concat(system, messages);
-  return { ok: true, root, topLevelMarker, topLevelMarkers, sites, messages: messageList, memberCount };
+  return {
+    map: { ok: true, root, topLevelMarker, topLevelMarkers, sites, messages: messageList, memberCount },
+    hasPlainKeys,
+  };
 }
 
 function scanMessages(

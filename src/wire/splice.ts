@@ -1,12 +1,6 @@
 import { skipSpace, skipSpaceBack, type Span } from './json-bytes.ts';
-import {
-  findSite,
-  removalSpan,
-  type BlockSite,
-  type BodyMap,
-  type BodyPath,
-  type MemberSite,
-} from './scan-body.ts';
+import { removalSpan } from './removal-span.ts';
+import { findSite, type BlockSite, type BodyMap, type BodyPath, type MemberSite } from './scan-body.ts';
 
 /** A marker to write: on the block at `path`, or at the top level where `path` is empty (spec 2.4). */
 export interface Placement {

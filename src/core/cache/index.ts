@@ -20,6 +20,7 @@ export {
 } from './rules.ts';
 export {
   emptyCacheState,
+  isReadable,
   markReady,
   sweepExpired,
   withdraw,

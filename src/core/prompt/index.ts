@@ -13,5 +13,12 @@ export {
   type Prompt,
   type PromptOptions,
 } from './prompt.ts';
-export { isThinkingType, pathText, type BlockPath, type Level } from './raw-blocks.ts';
+export {
+  isThinkingType,
+  pathText,
+  type BlockPath,
+  type Level,
+  type RawBlock,
+  type RecallBlocks,
+} from './raw-blocks.ts';
 export type { SettingMixes } from './settings.ts';

@@ -16,7 +16,7 @@ export interface MarkerProblem {
 }
 
 /** A marker as read from a place: its TTL, or the reason that it is malformed. */
-type MarkerReading = { readonly ttl: Ttl } | { readonly problem: MarkerProblem };
+export type MarkerReading = { readonly ttl: Ttl } | { readonly problem: MarkerProblem };
 
 const EXTRA_INPUTS = 'Extra inputs are not permitted';
 
@@ -27,10 +27,12 @@ function showTag(value: unknown): string {
 
 function readMarker(value: unknown, path: BlockPath, kind: string): MarkerReading | null {
   if (value === undefined || value === null) return null;
-  const where = [pathText(path), kind].filter((part) => part !== '').join('.');
-  const refuse = (at: string, message: string): MarkerReading => ({
-    problem: { path, message: `${where === '' ? '' : `${where}.`}cache_control${at}: ${message}` },
-  });
+  const refuse = (at: string, message: string): MarkerReading => {
+    const where = [pathText(path), kind].filter((part) => part !== '').join('.');
+    return {
+      problem: { path, message: `${where === '' ? '' : `${where}.`}cache_control${at}: ${message}` },
+    };
+  };
   if (!isObject(value)) return refuse('', 'Input should be a valid dictionary or object');
   if (value['type'] !== 'ephemeral') {
     return refuse('', `Input tag '${showTag(value['type'])}' does not match the expected tag 'ephemeral'`);
@@ -95,10 +97,10 @@ export function canCarryMarker(block: RawBlock): boolean {
 
 /** The sentence for a marker on a block that may not carry one, null where it may (spec 1.5). */
 function refusalOf(value: JsonObject, type: string, path: BlockPath): MarkerProblem | null {
-  const place = pathText(path);
-  if (isThinkingType(type)) return { path, message: `${place}.${type}.cache_control: ${EXTRA_INPUTS}` };
+  if (isThinkingType(type))
+    return { path, message: `${pathText(path)}.${type}.cache_control: ${EXTRA_INPUTS}` };
   if (isEmptyText(value)) {
-    return { path, message: `${place}.text: cache_control cannot be set for empty text blocks` };
+    return { path, message: `${pathText(path)}.text: cache_control cannot be set for empty text blocks` };
   }
   return null;
 }
@@ -123,24 +125,28 @@ function blockRefusal(block: RawBlock): MarkerProblem | null {
 /** Results nest a list in an object in a list at the most. */
 const SUB_BLOCK_DEPTH_MAX = 4;
 
-/** Where the first marker in or below a value stands, as text; null when there is none. */
-function findMarkerIn(value: unknown, place: string, depth: number): string | null {
+/** Where the first marker in or below a value stands, as text behind a dot; null when there is none. */
+function findMarkerIn(value: unknown, depth: number): string | null {
   if (typeof value !== 'object' || value === null) return null;
-  if (isObject(value) && (value['cache_control'] ?? null) !== null) return `${place}.cache_control`;
+  if (isObject(value) && (value['cache_control'] ?? null) !== null) return '.cache_control';
   if (depth === 0) return null;
   for (const [name, member] of Object.entries(value)) {
-    const found = findMarkerIn(member, `${place}.${name}`, depth - 1);
-    if (found !== null) return found;
+    const found = findMarkerIn(member, depth - 1);
+    if (found !== null) return `.${name}${found}`;
   }
   return null;
 }
 
+/** Members that may hold parts that are no blocks. */
+const SUB_BLOCK_MEMBERS = ['citations', 'content', 'configs'] as const;
+const PARENT_SUB_BLOCK_MEMBERS = ['citations'] as const;
+
 /** Markers on parts that are no blocks of their own: citations, items of results, members of a toolset (spec 1.5). */
 function subBlockProblem(value: JsonObject, path: BlockPath): MarkerProblem | null {
   const isParent = innerBlocks(value, path) !== null;
-  for (const name of isParent ? ['citations'] : ['citations', 'content', 'configs']) {
-    const found = findMarkerIn(value[name], `${pathText(path)}.${name}`, SUB_BLOCK_DEPTH_MAX);
-    if (found !== null) return { path, message: `${found}: ${EXTRA_INPUTS}` };
+  for (const name of isParent ? PARENT_SUB_BLOCK_MEMBERS : SUB_BLOCK_MEMBERS) {
+    const found = findMarkerIn(value[name], SUB_BLOCK_DEPTH_MAX);
+    if (found !== null) return { path, message: `${pathText(path)}.${name}${found}: ${EXTRA_INPUTS}` };
   }
   return null;
 }
@@ -183,6 +189,12 @@ export const NESTING_MAX = 3;
 
 /** A block's marker after moving (spec 1.5): its TTL, null without one, or what is wrong with it. */
 function readBlockMarker(block: RawBlock): MarkerReading | null {
+  const { worked } = block;
+  if (worked.marker === undefined) worked.marker = readOwnMarker(block);
+  return worked.marker;
+}
+
+function readOwnMarker(block: RawBlock): MarkerReading | null {
   if (block.isString) return null;
   // The API names the type in a place inside messages, not in `system` (spec 1.6) nor for a custom tool.
   const kind = block.level === 'system' || block.type === 'custom' ? '' : block.type;

@@ -17,11 +17,11 @@ import {
 import { readOverhead, type PromptOverhead } from './overhead.ts';
 import {
   innerBlocks,
-  pathText,
   readRawBlocks,
   type BlockPath,
   type Level,
   type RawBlock,
+  type RecallBlocks,
 } from './raw-blocks.ts';
 import { readSettingMixes, rendersInSystem, resolveThinking, type SettingMixes } from './settings.ts';
 import { dropCleared, stripThinking } from './thinking.ts';
@@ -61,11 +61,14 @@ export interface BlockMemory {
   textBlock(text: string): JsonObject;
   /** What `read` gives for the object, the first time or again. */
   bare(value: JsonObject, read: (value: JsonObject) => BareBlock): BareBlock;
+  /** The raw blocks of a message or list that was read before at the same index, else those that `read` gives. */
+  readonly recallBlocks: RecallBlocks;
 }
 
 const noMemory: BlockMemory = {
   textBlock: (text) => ({ type: 'text', text }),
   bare: (value, read) => read(value),
+  recallBlocks: (_owner, _index, read) => read(),
 };
 
 /** A Messages body as the cache sees it, nothing hashed yet. */
@@ -146,6 +149,10 @@ function messageExtras(block: RawBlock, sourceOrder: boolean): string {
 }
 
 function toBlock(raw: RawBlock, sourceOrder: boolean, memory: BlockMemory): Block {
+  return (raw.worked.block ??= makeBlock(raw, sourceOrder, memory));
+}
+
+function makeBlock(raw: RawBlock, sourceOrder: boolean, memory: BlockMemory): Block {
   const { value, content } = memory.bare(raw.value, (block) => readBare(block, sourceOrder));
   return {
     level: raw.level,
@@ -165,15 +172,14 @@ function toBlock(raw: RawBlock, sourceOrder: boolean, memory: BlockMemory): Bloc
 /** The client's breakpoints on the blocks that are left after the service's own rewriting. */
 function placeMarkers(markers: BodyMarkers, blocks: readonly RawBlock[]): readonly Breakpoint[] {
   if (markers.explicit.length === 0 && markers.automatic === null) return [];
-  const indexOf = new Map(blocks.map((block, index) => [pathText(block.path), index]));
   const placed: Breakpoint[] = [];
   for (const { block, ttl } of markers.explicit) {
-    const blockIndex = indexOf.get(pathText(block.path));
-    if (blockIndex !== undefined) placed.push({ blockIndex, ttl, origin: 'explicit' });
+    const blockIndex = blocks.lastIndexOf(block);
+    if (blockIndex >= 0) placed.push({ blockIndex, ttl, origin: 'explicit' });
   }
-  const target = markers.automaticTarget && indexOf.get(pathText(markers.automaticTarget.path));
+  const target = markers.automaticTarget ? blocks.lastIndexOf(markers.automaticTarget) : -1;
   const isTaken = placed.some((breakpoint) => breakpoint.blockIndex === target);
-  if (markers.automatic && typeof target === 'number' && !isTaken) {
+  if (markers.automatic && target >= 0 && !isTaken) {
     placed.push({ blockIndex: target, ttl: markers.automatic, origin: 'automatic' });
   }
   return placed.toSorted((a, b) => a.blockIndex - b.blockIndex);
@@ -192,7 +198,7 @@ export function readPrompt(body: JsonObject, options: Partial<PromptOptions> = {
   // What is remembered was written in JavaScript's own key order.
   const memory = sourceOrder ? noMemory : given.memory;
   const model = resolveModel(stringMember(body, 'model') ?? '', catalogue);
-  const all = readRawBlocks(body, (text) => memory.textBlock(text));
+  const all = readRawBlocks(body, (text) => memory.textBlock(text), memory.recallBlocks);
   const sent = all.filter((block) => !isDeferred(block));
   const thinking = resolveThinking(body, model.facts);
   const rendered = stripThinking(dropCleared(sent, body), body, model.facts, thinking);
@@ -238,6 +244,7 @@ export function chainPrefixes(prompt: Prompt, options: ChainOptions): PrefixChai
   let prefix = hash(`${options.partition}\n${prompt.mixes.root}`);
   let tokens = 0;
   let level = 0;
+  let position = -1;
   for (const [index, block] of prompt.blocks.entries()) {
     for (; LEVELS[level] !== block.level; level += 1) {
       const entered = LEVELS[level + 1] === 'system' ? 'system' : 'messages';
@@ -248,18 +255,18 @@ export function chainPrefixes(prompt: Prompt, options: ChainOptions): PrefixChai
     tokens += options.countTokens(block, prefix);
     prefixIds.push(prefix);
     cumulativeTokens.push(tokens);
-    positions.push(nextPosition(positions, prompt.blocks[index - 1], block, platform));
+    position = nextPosition(position, prompt.blocks[index - 1], block, platform);
+    positions.push(position);
   }
   return { partition: options.partition, prefixIds, cumulativeTokens, positions };
 }
 
 function nextPosition(
-  positions: readonly number[],
+  last: number,
   previous: Block | undefined,
   block: Block,
   platform: PlatformRules,
 ): number {
-  const last = positions.at(-1) ?? -1;
   const isRun = block.type === 'tool_use' || block.type === 'tool_result';
   const joinsRun = platform.collapsesToolRuns && isRun && previous?.type === block.type;
   return joinsRun ? last : last + 1;

@@ -1,4 +1,6 @@
 import { isObject, stringMember, type JsonObject } from '../json.ts';
+import type { MarkerReading } from './markers.ts';
+import type { Block } from './prompt.ts';
 
 /** The three levels of a prompt, in rendering order (spec 1.1). */
 export type Level = 'tools' | 'system' | 'messages';
@@ -19,6 +21,17 @@ export interface RawBlock {
   /** The message it belongs to, and that message's index; null outside messages. */
   readonly message: JsonObject | null;
   readonly messageIndex: number;
+  /** What was worked out of it already. */
+  readonly worked: WorkedOut;
+}
+
+/**
+ * What depends on a raw block alone, kept beside it: where the raw block is used again, for the next turn of its
+ * conversation, so is this. Only speed depends on it; `prompt.ts` and `markers.ts` fill it in.
+ */
+export interface WorkedOut {
+  block?: Block;
+  marker?: MarkerReading | null;
 }
 
 /** A block of the model's own thinking, readable or not: it has rules of its own (spec 1.5, 7). */
@@ -36,6 +49,17 @@ export type ToTextBlock = (text: string) => JsonObject;
 
 const plainTextBlock: ToTextBlock = (text) => ({ type: 'text', text });
 
+/**
+ * Spares reading a message or a list of tools again: gives what `read` made of the same object at the same index before.
+ */
+export type RecallBlocks = (
+  owner: JsonObject | readonly unknown[],
+  index: number,
+  read: () => readonly RawBlock[],
+) => readonly RawBlock[];
+
+const recallNothing: RecallBlocks = (_owner, _index, read) => read();
+
 /** What is being read: a level, or the content of one message. */
 interface Place {
   readonly level: Level;
@@ -45,21 +69,28 @@ interface Place {
   readonly messageIndex: number;
 }
 
-function readContent(content: unknown, place: Place, toTextBlock: ToTextBlock, blocks: RawBlock[]): void {
+function readContent(content: unknown, place: Place, toTextBlock: ToTextBlock): readonly RawBlock[] {
   const { level, path, role, message, messageIndex } = place;
   if (typeof content === 'string') {
     const value = toTextBlock(content);
-    blocks.push({ level, path, type: 'text', role, value, isString: true, message, messageIndex });
-    return;
+    const own = { level, path, type: 'text', role, value, isString: true, message, messageIndex };
+    return [{ ...own, worked: {} }];
   }
-  if (!Array.isArray(content)) return;
+  const blocks: RawBlock[] = [];
+  if (!Array.isArray(content)) return blocks;
   for (let index = 0; index < content.length; index += 1) {
     const value: unknown = content[index];
     if (!isObject(value)) continue;
     const type = stringMember(value, 'type') ?? (level === 'tools' ? 'custom' : '');
     const own = [...path, index];
-    blocks.push({ level, path: own, type, role, value, isString: false, message, messageIndex });
+    const isString = false;
+    blocks.push({ level, path: own, type, role, value, isString, message, messageIndex, worked: {} });
   }
+  return blocks;
+}
+
+function appendAll(blocks: RawBlock[], more: readonly RawBlock[]): void {
+  for (const block of more) blocks.push(block);
 }
 
 /**
@@ -69,24 +100,45 @@ function readContent(content: unknown, place: Place, toTextBlock: ToTextBlock, b
 export function readRawBlocks(
   body: JsonObject,
   toTextBlock: ToTextBlock = plainTextBlock,
+  recall: RecallBlocks = recallNothing,
 ): readonly RawBlock[] {
   const blocks: RawBlock[] = [];
   const outside = { role: null, message: null, messageIndex: -1 };
-  const tools = { ...outside, level: 'tools', path: ['tools'] } as const;
-  readContent(asArray(body['tools']), tools, toTextBlock, blocks);
-  readContent(body['system'], { ...outside, level: 'system', path: ['system'] }, toTextBlock, blocks);
-  for (const [messageIndex, message] of asArray(body['messages']).entries()) {
+  const tools = asArray(body['tools']);
+  const inTools = { ...outside, level: 'tools', path: ['tools'] } as const;
+  if (tools.length > 0)
+    appendAll(
+      blocks,
+      recall(tools, -1, () => readContent(tools, inTools, toTextBlock)),
+    );
+  const { system } = body;
+  const inSystem = { ...outside, level: 'system', path: ['system'] } as const;
+  const readSystem = (): readonly RawBlock[] => readContent(system, inSystem, toTextBlock);
+  appendAll(blocks, Array.isArray(system) ? recall(system, -1, readSystem) : readSystem());
+  const messages = asArray(body['messages']);
+  for (let index = 0; index < messages.length; index += 1) {
+    const message = messages[index];
     if (!isObject(message)) continue;
-    const place = {
-      level: 'messages',
-      path: ['messages', messageIndex, 'content'],
-      role: stringMember(message, 'role'),
-      message,
-      messageIndex,
-    } as const;
-    readContent(message['content'], place, toTextBlock, blocks);
+    appendAll(
+      blocks,
+      recall(message, index, () => readMessage(message, index, toTextBlock)),
+    );
   }
   return blocks;
+}
+
+function readMessage(
+  message: JsonObject,
+  messageIndex: number,
+  toTextBlock: ToTextBlock,
+): readonly RawBlock[] {
+  const path = ['messages', messageIndex, 'content'];
+  const role = stringMember(message, 'role');
+  return readContent(
+    message['content'],
+    { level: 'messages', path, role, message, messageIndex },
+    toTextBlock,
+  );
 }
 
 function asArray(value: unknown): readonly unknown[] {
