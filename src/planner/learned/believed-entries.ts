@@ -2,15 +2,14 @@ import { defaultCacheRules } from '../../core/index.ts';
 import { Rows } from './rows.ts';
 import { NONE, type Run, type Runs } from './runs.ts';
 
-const INDEX = 0;
-const HOUR = 1;
-const READY = 2;
-const EXPIRES = 3;
-const NEXT = 4;
-const STAMP = 5;
-/** Until when what an entry rests on lives for sure, if entries are layered. */
-const RESTS = 6;
-const WIDTH = 7;
+/** Block index times two, and one more for an hour's. */
+const PLACE = 0;
+const READY = 1;
+const EXPIRES = 2;
+/** The next entry of the run in the lower bits, and the stamp in the upper. */
+const LINK = 3;
+const WIDTH = 4;
+const LINK_BITS = 2 ** 26;
 
 /** Entries believed on one run; of more, those written first go. */
 const ENTRIES_MAX = 64;
@@ -29,6 +28,8 @@ export function ttlMsOf(isHour: boolean): number {
 export class BelievedEntries {
   readonly #rows = new Rows(WIDTH);
   readonly #runs: Runs;
+  /** Until when what an entry rests on lives for sure, of those above one of five minutes. */
+  #restsMs = new Map<number, number>();
   #stamp = 0;
 
   constructor(runs: Runs) {
@@ -41,6 +42,11 @@ export class BelievedEntries {
 
   get byteLength(): number {
     return this.#rows.byteLength;
+  }
+
+  /** Does any entry stand above one of five minutes? */
+  get restsOnAny(): boolean {
+    return this.#restsMs.size > 0;
   }
 
   /** One more than the highest number of an entry. */
@@ -56,17 +62,16 @@ export class BelievedEntries {
   add(run: Run, index: number, isHour: boolean, nowMs: number, isAbove5m = false): EntryRef {
     this.dropExpired(run, nowMs);
     const ref = this.#push(run, index, isHour, Infinity, nowMs + ttlMsOf(isHour));
-    if (isAbove5m) this.#rows.set(ref.row, RESTS, nowMs + ttlMsOf(false));
+    if (isAbove5m) this.#restsMs.set(ref.row, nowMs + ttlMsOf(false));
     return ref;
   }
 
   /** Until when what a readable entry rests on lives for sure; Infinity where it rests on nothing of five minutes. */
   restsUntilMs(run: Run, index: number, nowMs: number): number {
-    const rows = this.#rows;
     let untilMs = -Infinity;
-    for (let entry = this.#runs.entry(run); entry !== NONE; entry = rows.get(entry, NEXT)) {
-      const isIt = rows.get(entry, INDEX) === index && this.#isReadable(entry, nowMs);
-      if (isIt) untilMs = Math.max(untilMs, rows.get(entry, RESTS));
+    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#next(entry)) {
+      const isIt = this.#index(entry) === index && this.#isReadable(entry, nowMs);
+      if (isIt) untilMs = Math.max(untilMs, this.#restsMs.get(entry) ?? Infinity);
     }
     return untilMs;
   }
@@ -74,9 +79,8 @@ export class BelievedEntries {
   /** An entry that somebody else has written, or renewed. */
   adopt(run: Run, index: number, isHour: boolean, readyMs: number, expiresMs: number): void {
     const rows = this.#rows;
-    const hour = isHour ? 1 : 0;
-    for (let entry = this.#runs.entry(run); entry !== NONE; entry = rows.get(entry, NEXT)) {
-      if (rows.get(entry, INDEX) !== index || rows.get(entry, HOUR) !== hour) continue;
+    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#next(entry)) {
+      if (this.#index(entry) !== index || this.#isHour(entry) !== isHour) continue;
       if (!this.#isReadable(entry, readyMs)) continue;
       rows.set(entry, EXPIRES, Math.max(expiresMs, rows.get(entry, EXPIRES)));
       return;
@@ -85,38 +89,55 @@ export class BelievedEntries {
   }
 
   #push(run: Run, index: number, isHour: boolean, readyMs: number, expiresMs: number): EntryRef {
-    this.#keepOnly(run, ENTRIES_MAX - 1, () => true);
+    this.#makeRoom(run);
     const rows = this.#rows;
     const row = rows.add();
-    this.#stamp += 1;
-    rows.set(row, INDEX, index);
-    rows.set(row, HOUR, isHour ? 1 : 0);
+    this.#stamp = (this.#stamp % (LINK_BITS - 1)) + 1;
+    rows.set(row, PLACE, 2 * index + (isHour ? 1 : 0));
     rows.set(row, READY, readyMs);
     rows.set(row, EXPIRES, expiresMs);
-    rows.set(row, NEXT, this.#runs.entry(run));
-    rows.set(row, STAMP, this.#stamp);
-    rows.set(row, RESTS, Infinity);
+    rows.set(row, LINK, this.#stamp * LINK_BITS + this.#runs.entry(run) + 1);
     this.#runs.setEntry(run, row);
     return { row, stamp: this.#stamp };
   }
 
+  #index(entry: number): number {
+    return Math.floor(this.#rows.get(entry, PLACE) / 2);
+  }
+
+  #isHour(entry: number): boolean {
+    return this.#rows.get(entry, PLACE) % 2 === 1;
+  }
+
+  #next(entry: number): number {
+    return (this.#rows.get(entry, LINK) % LINK_BITS) - 1;
+  }
+
+  #setNext(entry: number, next: number): void {
+    this.#rows.set(entry, LINK, this.#stampOf(entry) * LINK_BITS + next + 1);
+  }
+
+  #stampOf(entry: number): number {
+    return Math.floor(this.#rows.get(entry, LINK) / LINK_BITS);
+  }
+
   /** The response has begun: what was written can be read (spec 4.4). */
   setReady({ row, stamp }: EntryRef, readyMs: number): void {
-    if (this.#rows.get(row, STAMP) === stamp) this.#rows.set(row, READY, readyMs);
+    if (this.#stampOf(row) === stamp) this.#rows.set(row, READY, readyMs);
   }
 
   /** It was never written. */
   cancel({ row, stamp }: EntryRef): void {
-    if (this.#rows.get(row, STAMP) === stamp) this.#rows.set(row, EXPIRES, -Infinity);
+    if (this.#stampOf(row) === stamp) this.#rows.set(row, EXPIRES, -Infinity);
   }
 
   /** The last block below `length` on which an entry of a run can be read, of all or of those of an hour; -1 without one. */
   deepestReadable(run: Run, length: number, nowMs: number, ttl: 'any' | '1h'): number {
     let deepest = -1;
-    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#rows.get(entry, NEXT)) {
-      const index = this.#rows.get(entry, INDEX);
+    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#next(entry)) {
+      const index = this.#index(entry);
       if (index <= deepest || index >= length || !this.#isReadable(entry, nowMs)) continue;
-      if (ttl === 'any' || this.#rows.get(entry, HOUR) === 1) deepest = index;
+      if (ttl === 'any' || this.#isHour(entry)) deepest = index;
     }
     return deepest;
   }
@@ -124,17 +145,17 @@ export class BelievedEntries {
   /** Block indices of a run's entries that can be read, the newest first. */
   readableIndices(run: Run, nowMs: number): number[] {
     const indices: number[] = [];
-    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#rows.get(entry, NEXT))
-      if (this.#isReadable(entry, nowMs)) indices.push(this.#rows.get(entry, INDEX));
+    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#next(entry))
+      if (this.#isReadable(entry, nowMs)) indices.push(this.#index(entry));
     return indices;
   }
 
   /** Is an entry at a block or behind it being written, its response not begun yet? */
   isPendingFrom(run: Run, index: number, nowMs: number): boolean {
     const rows = this.#rows;
-    for (let entry = this.#runs.entry(run); entry !== NONE; entry = rows.get(entry, NEXT)) {
+    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#next(entry)) {
       const isPending = nowMs < rows.get(entry, READY) && nowMs < rows.get(entry, EXPIRES);
-      if (isPending && rows.get(entry, INDEX) >= index) return true;
+      if (isPending && this.#index(entry) >= index) return true;
     }
     return false;
   }
@@ -142,27 +163,26 @@ export class BelievedEntries {
   /** What was read lives on: all entries up to the hit, each for its own TTL (spec 4.3). */
   refresh(run: Run, hit: number, nowMs: number): void {
     const rows = this.#rows;
-    for (let entry = this.#runs.entry(run); entry !== NONE; entry = rows.get(entry, NEXT)) {
-      if (rows.get(entry, INDEX) > hit || !this.#isReadable(entry, nowMs)) continue;
-      const expiresMs = nowMs + ttlMsOf(rows.get(entry, HOUR) === 1);
+    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#next(entry)) {
+      if (this.#index(entry) > hit || !this.#isReadable(entry, nowMs)) continue;
+      const expiresMs = nowMs + ttlMsOf(this.#isHour(entry));
       if (expiresMs > rows.get(entry, EXPIRES)) rows.set(entry, EXPIRES, expiresMs);
-      if (rows.get(entry, RESTS) !== Infinity) rows.set(entry, RESTS, nowMs + ttlMsOf(false));
+      if (this.#restsMs.has(entry)) this.#restsMs.set(entry, nowMs + ttlMsOf(false));
     }
   }
 
   /** Entries on blocks below `at` go on with another run. */
   moveBelow(at: number, from: Run, to: Run): void {
-    const rows = this.#rows;
     const ends = { below: NONE, above: NONE };
     let next = NONE;
     const first = this.#runs.entry(from);
     this.#runs.setEntry(from, NONE);
     for (let entry = first; entry !== NONE; entry = next) {
-      next = rows.get(entry, NEXT);
-      rows.set(entry, NEXT, NONE);
-      const side = rows.get(entry, INDEX) < at ? 'below' : 'above';
+      next = this.#next(entry);
+      this.#setNext(entry, NONE);
+      const side = this.#index(entry) < at ? 'below' : 'above';
       if (ends[side] === NONE) this.#runs.setEntry(side === 'below' ? to : from, entry);
-      else rows.set(ends[side], NEXT, entry);
+      else this.#setNext(ends[side], entry);
       ends[side] = entry;
     }
   }
@@ -170,47 +190,56 @@ export class BelievedEntries {
   /** Lets go of what has expired. */
   dropExpired(run: Run, nowMs: number): void {
     if (this.#runs.entry(run) === NONE) return;
-    this.#keepOnly(run, ENTRIES_MAX, (entry) => this.#rows.get(entry, EXPIRES) > nowMs);
+    this.#keepOnly(run, (entry) => this.#rows.get(entry, EXPIRES) > nowMs);
   }
 
   /** Lets go of entries behind a block, but for some that have just been written. */
   dropBehind(run: Run, index: number, written: readonly EntryRef[]): void {
     const isNew = (entry: number): boolean =>
-      written.some(({ row, stamp }) => row === entry && stamp === this.#rows.get(entry, STAMP));
-    this.#keepOnly(run, ENTRIES_MAX, (entry) => this.#rows.get(entry, INDEX) <= index || isNew(entry));
+      written.some(({ row, stamp }) => row === entry && stamp === this.#stampOf(entry));
+    this.#keepOnly(run, (entry) => this.#index(entry) <= index || isNew(entry));
   }
 
   dropAll(run: Run): void {
-    this.#keepOnly(run, 0, () => false);
+    this.#keepOnly(run, () => false);
   }
 
   #isReadable(entry: number, nowMs: number): boolean {
     return this.#rows.get(entry, READY) <= nowMs && nowMs < this.#rows.get(entry, EXPIRES);
   }
 
-  /** Keeps those that are wanted, the newest of them. */
-  #keepOnly(run: Run, most: number, isWanted: (entry: number) => boolean): void {
-    const rows = this.#rows;
+  /** Lets go of the oldest entries, so that there is room for one more. */
+  #makeRoom(run: Run): void {
+    let left = ENTRIES_MAX - 1;
+    this.#keepOnly(run, () => (left -= 1) >= 0);
+  }
+
+  /** Keeps those that are wanted, asked from the newest on. */
+  #keepOnly(run: Run, isWanted: (entry: number) => boolean): void {
     let last = NONE;
-    let kept = 0;
     let next = NONE;
     for (let entry = this.#runs.entry(run); entry !== NONE; entry = next) {
-      next = rows.get(entry, NEXT);
-      if (kept < most && isWanted(entry)) {
-        kept += 1;
+      next = this.#next(entry);
+      if (isWanted(entry)) {
         last = entry;
         continue;
       }
-      rows.set(entry, STAMP, 0);
-      rows.remove(entry);
+      this.#remove(entry);
       if (last === NONE) this.#runs.setEntry(run, next);
-      else rows.set(last, NEXT, next);
+      else this.#setNext(last, next);
     }
+  }
+
+  #remove(entry: number): void {
+    this.#rows.set(entry, LINK, 0);
+    this.#restsMs.delete(entry);
+    this.#rows.remove(entry);
   }
 
   /** What `fill` takes back. */
   written(): BelievedEntriesState {
-    return { entries: this.#rows.written(), unused: this.#rows.unused(), stamp: this.#stamp };
+    const restsMs = Float64Array.from([...this.#restsMs].flat());
+    return { entries: this.#rows.written(), unused: this.#rows.unused(), restsMs, stamp: this.#stamp };
   }
 
   /** Does each entry stand with one run, and every list end? */
@@ -218,14 +247,16 @@ export class BelievedEntries {
     let left = this.#rows.count;
     for (const run of this.#runs.all()) {
       let entry = this.#runs.entry(run);
-      for (; entry >= 0 && entry < this.end && left >= 0; entry = this.#rows.get(entry, NEXT)) left -= 1;
+      for (; entry >= 0 && entry < this.end && left >= 0; entry = this.#next(entry)) left -= 1;
       if (entry !== NONE) return false;
     }
     return left === 0;
   }
 
-  fill({ entries, unused, stamp }: BelievedEntriesState): void {
+  fill({ entries, unused, restsMs, stamp }: BelievedEntriesState): void {
     this.#rows.fill(entries, unused);
+    for (let at = 0; at + 1 < restsMs.length; at += 2)
+      this.#restsMs.set(restsMs[at] ?? 0, restsMs[at + 1] ?? 0);
     this.#stamp = stamp;
     // Nobody will say any more that the response to those being written has begun.
     for (let entry = 0; entry < this.end; entry += 1)
@@ -237,5 +268,7 @@ export class BelievedEntries {
 export interface BelievedEntriesState {
   readonly entries: Float64Array;
   readonly unused: ArrayLike<number>;
+  /** Row and time, row and time. */
+  readonly restsMs: Float64Array;
   readonly stamp: number;
 }

@@ -99,16 +99,17 @@ export function aroundOf(
   return { request, newest, classes, tables, runs };
 }
 
+/** Kinds of tails by name: put together once. */
+const TAIL_KINDS: Readonly<Record<TailKind, Readonly<Record<PlannedRequest['newest'], string>>>> = {
+  plain: { user: 'tail plain|user', tool: 'tail plain|tool' },
+  lone: { user: 'tail lone|user', tool: 'tail lone|tool' },
+  left: { user: 'tail left|user', tool: 'tail left|tool' },
+};
+
 function tailClasses({ request, newest, classes }: Around): readonly Table[] {
-  const { newest: kind, application } = request;
-  const size = sizeClass(newest.freshTokens);
-  const root = `tail ${newest.tail}`;
-  return [
-    classes.get(root),
-    classes.get(`${root}|${kind}`),
-    classes.get(`${root}|${kind}|${size}|${Math.min(TURNS_MAX, newest.turns)}`),
-    classes.get(`${root}|${kind}|${size}|of ${application}`),
-  ];
+  const kind = TAIL_KINDS[newest.tail][request.newest];
+  const turns = Math.min(TURNS_MAX, newest.turns);
+  return classes.ofTail(kind, sizeClass(newest.freshTokens), turns, request.application);
 }
 
 /** Classes of what several requests share, the run's own among them. */

@@ -10,7 +10,7 @@ import type {
   SentBreakpoint,
   WrittenEntry,
 } from './learned-plan.ts';
-import { deepestReadable, readIndexOf, reachesMinimum } from './lookback.ts';
+import { isOf5m, readIndexOf, reachesMinimum, testsLayers } from './lookback.ts';
 import { bytesOf, createMemory, type Memory } from './memory.ts';
 import { Neighbours } from './neighbours.ts';
 import { readNews } from './news.ts';
@@ -30,9 +30,6 @@ const IDLE_MS = 25 * 3_600_000;
 const SWEEP_EVERY = 4096;
 /** By so much of a prompt estimates and bills may differ. */
 const SHARE_TOLERANCE = 0.05;
-
-/** Entries live a little longer than documented (spec 4.7): what should be over for so long is. */
-const LAYERING_MARGIN_MS = 60_000;
 
 /**
  * Learns from the requests themselves which prefixes come again and how soon, and places breakpoints and TTLs at least
@@ -183,54 +180,43 @@ export class LearnedPlanner {
 
   /** Takes note of what was sent: what it refreshes, and what it writes once the response begins. */
   sent(plan: LearnedPlan, breakpoints: readonly SentBreakpoint[]): PlanTicket {
-    const { entries, runs, tree } = this.#memory;
+    const { entries, tree } = this.#memory;
     const { request } = plan;
     const { atMs } = request;
     const isStill = plan.tree === tree && plan.changes === tree.changes;
-    const path = isStill ? plan.path : this.#pathOf(request);
+    const path = isStill ? plan.path : tree.find(request.keys, request.length).runs;
     // A client's own breakpoints need not find what ours would.
     const isAsPlanned = breakpoints === plan.breakpoints;
     const hitIndex = isAsPlanned ? plan.hitIndex : readIndexOf(path, breakpoints, request, entries);
-    const hourHit = deepestReadable(path, request, entries, '1h');
-    const testsLayering = hourHit >= 0 && hourHit === hitIndex && this.#testsLayering(path, request, hourHit);
+    const testsLayering = entries.restsOnAny && testsLayers(this.#memory, path, request, hitIndex);
+    if (this.#neighbours && hitIndex >= 0)
+      this.#tell({ index: hitIndex, isHour: !isOf5m(path, request, entries, hitIndex) }, request, atMs);
     if (hitIndex >= 0) for (const run of path) entries.refresh(run, hitIndex, atMs);
-    if (hitIndex >= 0) this.#tell({ index: hitIndex, isHour: hourHit === hitIndex }, request, atMs);
-    // Of what was forgotten meanwhile nothing is noted.
-    const end = path.length > 0 ? runs.endOf(path.at(-1) ?? NONE) : 0;
-    const isWritten = ({ index }: SentBreakpoint): boolean =>
-      index > hitIndex && index < end && reachesMinimum(request, index);
-    const reached = breakpoints.filter(isWritten);
-    const written = reached.map((breakpoint) => this.#write(breakpoint, path, atMs, hourHit < hitIndex));
+    const reached = breakpoints.filter(({ index }) => index > hitIndex && reachesMinimum(request, index));
+    const isAbove5m = reached.some(({ isHour }) => isHour) && isOf5m(path, request, entries, hitIndex);
+    const written = reached.flatMap((breakpoint) => this.#write(breakpoint, path, atMs, isAbove5m));
     return { written, entries, request, hitIndex, testsLayering };
   }
 
+  /** @param isAbove5m whether the hit below is of five minutes */
   #write(
     { index, isHour }: SentBreakpoint,
     path: readonly Run[],
     atMs: number,
     isAbove5m: boolean,
-  ): WrittenEntry {
+  ): readonly WrittenEntry[] {
     const { entries, runs, layering } = this.#memory;
-    const run = path.find((each) => index < runs.endOf(each)) ?? NONE;
+    const run = path.find((each) => index < runs.endOf(each));
+    // Of what was forgotten meanwhile nothing is noted.
+    if (run === undefined) return [];
     // Where entries are layered it ends with those that it stands on.
     const livesAnHour = isHour && !(isAbove5m && layering.isLayered);
     const ref = entries.add(run, index, livesAnHour, atMs, livesAnHour && isAbove5m);
-    return { index, isHour: livesAnHour, ref };
-  }
-
-  /** Is what the hit rests on over, if it rests on anything? */
-  #testsLayering(path: readonly Run[], { atMs }: PlannedRequest, hitIndex: number): boolean {
-    const { entries, runs } = this.#memory;
-    const run = path.find((each) => hitIndex < runs.endOf(each)) ?? NONE;
-    return entries.restsUntilMs(run, hitIndex, atMs) + LAYERING_MARGIN_MS <= atMs;
+    return [{ index, isHour: livesAnHour, ref }];
   }
 
   #tell({ index, isHour }: SentBreakpoint, { keys, atMs }: PlannedRequest, readyMs: number): void {
     this.#neighbours?.noteEntry(keys[index] ?? NaN, isHour, readyMs, atMs + ttlMsOf(isHour));
-  }
-
-  #pathOf({ keys, length }: PlannedRequest): readonly Run[] {
-    return this.#memory.tree.find(keys, length).runs;
   }
 
   /** The response has begun: what was written can be read. */
@@ -256,7 +242,9 @@ export class LearnedPlanner {
     let readIndex = -1;
     while (readIndex < hitIndex && shareOf(readIndex + 1) <= readShare + SHARE_TOLERANCE) readIndex += 1;
     const refs = written.map(({ ref }) => ref);
-    for (const run of this.#pathOf(request)) this.#memory.entries.dropBehind(run, readIndex, refs);
+    const { tree, entries } = this.#memory;
+    const { runs } = tree.find(request.keys, request.length);
+    for (const run of runs) entries.dropBehind(run, readIndex, refs);
   }
 
   /** The longest shared prefix of a request that pings could keep alive; null where nothing is shared. */

@@ -78,7 +78,8 @@ export class LifeTables {
     if (table === this.#end) {
       this.#end += 1;
       if (this.#end * WIDTH > this.#numbers.length) {
-        const bytes = 2 * this.#numbers.byteLength;
+        const tables = this.#numbers.length / WIDTH;
+        const bytes = 4 * WIDTH * Math.ceil(tables * (tables < 1024 ? 2 : 1.25));
         this.#numbers = new Float32Array(this.#numbers.buffer.transfer(bytes));
       }
     }

@@ -1,4 +1,5 @@
 import type { BelievedEntries } from './believed-entries.ts';
+import type { Memory } from './memory.ts';
 import type { PlannedRequest } from './request.ts';
 import type { Run } from './runs.ts';
 
@@ -24,6 +25,31 @@ export function deepestReadable(
     if (deepest >= 0) return deepest;
   }
   return -1;
+}
+
+/** Does what is read end with an entry of five minutes? */
+export function isOf5m(
+  path: readonly Run[],
+  request: PlannedRequest,
+  entries: BelievedEntries,
+  hitIndex: number,
+): boolean {
+  return deepestReadable(path, request, entries, '1h') < hitIndex;
+}
+
+/** Entries live a little longer than documented (spec 4.7): what should be over for so long is. */
+const LAYERING_MARGIN_MS = 60_000;
+
+/** Will the bill show whether an hour's entry outlives those of five minutes below it, since they are over? */
+export function testsLayers(
+  { entries, runs }: Pick<Memory, 'entries' | 'runs'>,
+  path: readonly Run[],
+  { atMs }: PlannedRequest,
+  hitIndex: number,
+): boolean {
+  const run = hitIndex < 0 ? undefined : path.find((each) => hitIndex < runs.endOf(each));
+  if (run === undefined) return false;
+  return entries.restsUntilMs(run, hitIndex, atMs) + LAYERING_MARGIN_MS <= atMs;
 }
 
 /** Does one of the breakpoints find an entry when it looks back (spec 2.2)? */

@@ -144,15 +144,19 @@ describe('uses that wait', () => {
     expect(runs.use(crowd)).toBeGreaterThanOrEqual(0);
   });
 
-  it('are counted one in eight where a class is settled', () => {
+  it('are counted one in eight where a class is settled and there are many', () => {
     const { tables, uses, addRun, openIn } = create();
-    const table = tables.add();
+    const [table, other] = [tables.add(), tables.add()];
     const run = addRun();
     for (let use = 0; use < 5000; use += 1) {
       uses.open(run, 0, 0, [table]);
       uses.answer(run);
     }
-    for (let use = 0; use < 800; use += 1) uses.open(addRun(), 0, 0, [table]);
+    uses.expire(300_000);
+    expect(uses.count).toBe(0);
+    for (let use = 0; use < 3000; use += 1) uses.open(addRun(), 0, 300_000, [use < 100 ? table : other]);
     expect(openIn(table)).toBe(100);
+    for (let use = 0; use < 800; use += 1) uses.open(addRun(), 0, 300_000, [table]);
+    expect(openIn(table)).toBe(200);
   });
 });

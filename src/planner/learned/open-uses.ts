@@ -7,14 +7,16 @@ import { NONE, type Run, type Runs } from './runs.ts';
 export type Use = number;
 
 const AT = 0;
-const SPAN = 1;
-const OWNER = 2;
-/** The first span in which it has nothing to teach. */
-const END = 3;
-const CLASSES = 4;
+/** Owner + 1 in the upper bits, then the first span in which it has nothing to teach, then the span that it is in. */
+const STATE = 1;
+/** Two classes each, as number + 1; 0 where there is none. */
+const CLASSES = 2;
+const WIDTH = 4;
+const SPAN_BITS = 16;
+const OWNER_AT = SPAN_BITS * SPAN_BITS;
+const CLASS_BITS = 2 ** 26;
 /** Classes that one use can teach. */
 const CLASSES_MAX = 4;
-const WIDTH = CLASSES + CLASSES_MAX;
 
 /** The span of a use that has taught all that it could. */
 const JUDGED = AGES_MS.length;
@@ -24,6 +26,10 @@ const WAITING_MAX: readonly number[] = AGES_MS.map((_, span) => (span === 0 ? 10
 /** Uses judged of late from which on a class says what it has to say (200 is the most, since older ones fade). */
 const SETTLED = 150;
 const TAKEN_ONE_IN = 8;
+/** With so few uses at a time, all are counted: a settled class then sees at once that habits have changed. */
+const FEW = 3000;
+/** Answered uses that are let go of at once, when they are most of those that wait. */
+const ANSWERED_MAX = 4096;
 
 /**
  * Uses waiting for the next one, and what they teach when it comes or a span of time is over. A use stands with the run
@@ -35,6 +41,8 @@ export class OpenUses {
   readonly #runs: Runs;
   readonly #tables: LifeTables;
   #passed = 0;
+  /** Uses that were answered and still stand in the queue of the first span. */
+  #answered = 0;
   /** Told of everything that a use teaches; null where nobody asks. */
   onLesson: ((classes: readonly Table[], span: number, isBack: boolean) => void) | null = null;
 
@@ -57,9 +65,9 @@ export class OpenUses {
     return this.#rows.byteLength + this.#waiting.reduce((sum, queue) => sum + queue.byteLength, 0);
   }
 
-  /** Should a use be counted in a class? Settled ones take one in eight. */
+  /** Should a use be counted in a class? Among many, settled ones take one in eight. */
   isWanted(table: Table): boolean {
-    if (this.#rows.count < 3000 || this.#tables.judged(table, 0) < SETTLED) return true;
+    if (this.#rows.count < FEW || this.#tables.judged(table, 0) < SETTLED) return true;
     this.#passed += 1;
     return this.#passed % TAKEN_ONE_IN === 0;
   }
@@ -73,17 +81,12 @@ export class OpenUses {
     const rows = this.#rows;
     const use = rows.add();
     rows.set(use, AT, nowMs);
-    rows.set(use, SPAN, 0);
-    rows.set(use, OWNER, run);
-    rows.set(use, END, isKept ? JUDGED : HOUR_SPANS);
-    let count = 0;
-    for (const table of classes) {
-      if (count === CLASSES_MAX || !this.isWanted(table)) continue;
-      rows.set(use, CLASSES + count, table);
-      this.#tables.enter(table, 0);
-      count += 1;
-    }
-    if (count < CLASSES_MAX) rows.set(use, CLASSES + count, NONE);
+    rows.set(use, STATE, (run + 1) * OWNER_AT + (isKept ? JUDGED : HOUR_SPANS) * SPAN_BITS);
+    const wanting = classes.filter((table) => this.isWanted(table)).slice(0, CLASSES_MAX);
+    const [first = NONE, second = NONE, third = NONE, fourth = NONE] = wanting;
+    rows.set(use, CLASSES, (second + 1) * CLASS_BITS + first + 1);
+    rows.set(use, CLASSES + 1, (fourth + 1) * CLASS_BITS + third + 1);
+    for (const table of wanting) this.#tables.enter(table, 0);
     this.#waiting[0]?.add(use);
     this.#runs.setUse(run, use, index);
     return use;
@@ -94,7 +97,22 @@ export class OpenUses {
     const use = this.#runs.use(run);
     if (use === NONE) return;
     this.#leave(use, true);
+    const isInFirst = this.spanOf(use) === 0;
     this.#close(use);
+    if (isInFirst) this.#answered += 1;
+    if (this.#answered > ANSWERED_MAX && 2 * this.#answered > (this.#waiting[0]?.count ?? 0)) this.#sweep();
+  }
+
+  /** Most uses are answered soon after they began: their rows need not wait for the end of the span. */
+  #sweep(): void {
+    const [first] = this.#waiting;
+    for (let left = first?.count ?? 0; first && left > 0; left -= 1) {
+      const use = first.first();
+      first.removeFirst();
+      if (this.spanOf(use) === 0) first.add(use);
+      else this.#rows.remove(use);
+    }
+    this.#answered = 0;
   }
 
   /** A use goes on with another run, since its block does. */
@@ -102,13 +120,13 @@ export class OpenUses {
     const use = this.#runs.use(from);
     this.#runs.setUse(to, use, this.#runs.useIndex(from));
     this.#runs.setUse(from, NONE, NONE);
-    this.#rows.set(use, OWNER, to);
+    this.#setOwner(use, to);
   }
 
   /** A run is forgotten: its use waits on, but nothing can answer it. */
   leaveRun(run: Run): void {
     const use = this.#runs.use(run);
-    if (use !== NONE) this.#rows.set(use, OWNER, NONE);
+    if (use !== NONE) this.#setOwner(use, NONE);
   }
 
   /** Judges uses whose span is over by now. */
@@ -121,7 +139,7 @@ export class OpenUses {
 
   /** The span that a use is in; the number of spans once it is judged. */
   spanOf(use: Use): number {
-    return this.#rows.get(use, SPAN);
+    return this.#rows.get(use, STATE) % SPAN_BITS;
   }
 
   #expireSpan(waiting: NumberQueue, span: number, beforeMs: number): void {
@@ -130,8 +148,11 @@ export class OpenUses {
       // An entry written or read then has just ended, so at that very age the span is over.
       if (this.#rows.get(use, AT) > beforeMs && waiting.count <= most) return;
       waiting.removeFirst();
-      if (this.#rows.get(use, SPAN) === span) this.#passOn(use, span);
-      else this.#rows.remove(use);
+      if (this.spanOf(use) === span) this.#passOn(use, span);
+      else {
+        this.#rows.remove(use);
+        if (span === 0) this.#answered -= 1;
+      }
     }
   }
 
@@ -139,14 +160,14 @@ export class OpenUses {
   #passOn(use: Use, from: number): void {
     this.#leave(use, false);
     const span = from + 1;
-    if (span >= this.#rows.get(use, END)) {
+    if (span >= Math.floor(this.#rows.get(use, STATE) / SPAN_BITS) % SPAN_BITS) {
       this.#close(use);
       this.#rows.remove(use);
       return;
     }
-    this.#rows.set(use, SPAN, span);
+    this.#setSpan(use, span);
     for (let order = 0; order < CLASSES_MAX; order += 1) {
-      const table = this.#rows.get(use, CLASSES + order);
+      const table = this.#classOf(use, order);
       if (table === NONE) break;
       this.#tables.enter(table, span);
     }
@@ -154,26 +175,39 @@ export class OpenUses {
   }
 
   #leave(use: Use, isBack: boolean): void {
-    const span = this.#rows.get(use, SPAN);
+    const span = this.spanOf(use);
     this.onLesson?.(this.#classesOf(use), span, isBack);
     for (let order = 0; order < CLASSES_MAX; order += 1) {
-      const table = this.#rows.get(use, CLASSES + order);
+      const table = this.#classOf(use, order);
       if (table === NONE) return;
       this.#tables.leave(table, span, isBack);
     }
   }
 
   #classesOf(use: Use): readonly Table[] {
-    const classes = Array.from({ length: CLASSES_MAX }, (_, order) => this.#rows.get(use, CLASSES + order));
+    const classes = Array.from({ length: CLASSES_MAX }, (_, order) => this.#classOf(use, order));
     const end = classes.indexOf(NONE);
     return end < 0 ? classes : classes.slice(0, end);
   }
 
+  #setSpan(use: Use, span: number): void {
+    this.#rows.set(use, STATE, this.#rows.get(use, STATE) - this.spanOf(use) + span);
+  }
+
+  #setOwner(use: Use, run: Run): void {
+    this.#rows.set(use, STATE, (run + 1) * OWNER_AT + (this.#rows.get(use, STATE) % OWNER_AT));
+  }
+
+  #classOf(use: Use, order: number): Table {
+    const pair = this.#rows.get(use, CLASSES + (order >> 1));
+    return ((order & 1) === 0 ? pair % CLASS_BITS : Math.floor(pair / CLASS_BITS)) - 1;
+  }
+
   /** All that a use could teach is learned. Its row is free once the queue that it waits in comes to it. */
   #close(use: Use): void {
-    this.#rows.set(use, SPAN, JUDGED);
-    this.#rows.set(use, CLASSES, NONE);
-    const run = this.#rows.get(use, OWNER);
+    this.#setSpan(use, JUDGED);
+    this.#rows.set(use, CLASSES, 0);
+    const run = Math.floor(this.#rows.get(use, STATE) / OWNER_AT) - 1;
     if (run !== NONE && this.#runs.use(run) === use) this.#runs.setUse(run, NONE, NONE);
   }
 

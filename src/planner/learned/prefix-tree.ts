@@ -107,7 +107,7 @@ export class PrefixTree {
   }
 
   #append(leaf: Run, keys: ArrayLike<number>, from: number, to: number): number {
-    for (let at = from; at < to; at += 1) this.#runs.append(leaf, keys[at] ?? 0);
+    this.#runs.append(leaf, slice(keys, from, to));
     this.#blockCount += to - from;
     return to;
   }

@@ -3,6 +3,17 @@ import type { LifeTables, Table } from './life-tables.ts';
 /** Classes of a generation; those that two of them did not ask for are forgotten. */
 const GENERATION_MAX = 10_000;
 
+/** Classes of tails that are kept at hand. */
+const AT_HAND = 1024;
+
+interface TailClasses {
+  readonly kind: string;
+  readonly size: number;
+  readonly turns: number;
+  readonly application: number;
+  readonly tables: readonly Table[];
+}
+
 /** Uses that are alike learn together: life tables by the name of a class. */
 export class ReuseClasses {
   readonly #tables: LifeTables;
@@ -12,6 +23,8 @@ export class ReuseClasses {
   #names: (string | undefined)[] = [];
   #application = NaN;
   #byPopularity: (readonly Table[])[] = [];
+  /** Classes of tails asked for of late: to put names together takes longer than to look them up. */
+  #tails: (TailClasses | undefined)[] = [];
 
   constructor(tables: LifeTables) {
     this.#tables = tables;
@@ -29,6 +42,23 @@ export class ReuseClasses {
       this.get(`shared|${application}|${popularity}`),
     ];
     return this.#byPopularity[popularity] ?? [];
+  }
+
+  /** Classes of the newest part of a request, the widest first. */
+  ofTail(kind: string, size: number, turns: number, application: number): readonly Table[] {
+    const slot = (size * 8 + turns + (application % 61) * 256 + kind.length * 32) % AT_HAND;
+    const known = this.#tails[slot];
+    const isIt = known?.kind === kind && known.size === size && known.turns === turns;
+    if (isIt && known.application === application) return known.tables;
+    const root = kind.split('|', 1)[0] ?? kind;
+    const tables = [
+      this.get(root),
+      this.get(kind),
+      this.get(`${kind}|${size}|${turns}`),
+      this.get(`${kind}|${size}|of ${application}`),
+    ];
+    this.#tails[slot] = { kind, size, turns, application, tables };
+    return tables;
   }
 
   get(name: string): Table {
@@ -66,6 +96,7 @@ export class ReuseClasses {
     this.#young = new Map();
     // Tables kept at hand may be among those that are forgotten next.
     this.#byPopularity = [];
+    this.#tails = [];
   }
 }
 

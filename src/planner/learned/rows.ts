@@ -34,7 +34,7 @@ export class Rows {
     const row = this.#free.pop() ?? this.#end;
     if (row < this.#end) return row;
     this.#end += 1;
-    if (this.#end * this.#width > this.#numbers.length) this.#grow(2 * this.#numbers.length);
+    if (this.#end * this.#width > this.#numbers.length) this.#grow();
     return row;
   }
 
@@ -68,7 +68,10 @@ export class Rows {
     this.#free = Array.from(unused);
   }
 
-  #grow(length: number): void {
+  #grow(): void {
+    // Small ones double; large ones would leave too much unused.
+    const rows = this.#numbers.length / this.#width;
+    const length = this.#width * Math.ceil(rows * (rows < 1024 ? 2 : 1.25));
     this.#numbers = new Float64Array(this.#numbers.buffer.transfer(length * Float64Array.BYTES_PER_ELEMENT));
   }
 }

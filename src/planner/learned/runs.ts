@@ -76,9 +76,10 @@ export class Runs {
     this.#more[run] = keys.length > 1 ? keys.slice(1) : undefined;
   }
 
-  append(run: Run, key: number): void {
-    const more = (this.#more[run] ??= []);
-    more.push(key);
+  append(run: Run, keys: readonly number[]): void {
+    // An array that is pushed to keeps room for half as much again.
+    const more = (this.#more[run] ?? []).concat(keys);
+    this.#more[run] = more;
     this.#rows.set(run, LENGTH, more.length + 1);
   }
 

@@ -28,6 +28,7 @@ export function snapshotOf(memory: Memory): Uint8Array<ArrayBuffer> {
     ofRuns.more,
     ofEntries.entries,
     Int32Array.from(ofEntries.unused),
+    ofEntries.restsMs,
     tables.written(),
     Int32Array.from(tables.unused()),
     ofUses.uses,
@@ -87,6 +88,7 @@ export function restoreMemory(bytes: Uint8Array): Memory {
   entries.fill({
     entries: sections.next(Float64Array),
     unused: sections.next(Int32Array),
+    restsMs: sections.next(Float64Array),
     stamp: extra.stamp,
   });
   tables.fill(sections.next(Float32Array), sections.next(Int32Array));
