@@ -54,15 +54,15 @@ export type SendPing = (prefixId: number, ttl: number, model: number) => Readonl
 
 /** A policy on its way through one trace. Requests come in the order of their numbers. */
 export interface PolicyRun {
-  /** Fills in the breakpoints of a request. Only a clairvoyant policy looks at later requests. */
-  place(request: number, placements: PlacementBuffer): void;
+  /** Fills in the breakpoints of a request that is sent now. Only a clairvoyant policy looks at later requests. */
+  place(request: number, placements: PlacementBuffer, sendMs: number): void;
   /** Learns what became of a request, right after it. */
   observe?(request: number, outcome: Readonly<ReplayOutcome>): void;
   /** When it wants to be woken next, for pings; Infinity: never. */
   nextWakeMs?(): number;
   wake?(nowMs: number, sendPing: SendPing): void;
-  /** The gate: when the request should go out, at or after its own time; asked before `place`. */
-  sendAtMs?(request: number, arrivalMs: number): number;
+  /** The gate: when the request should go out, now or later; asked when it comes, and again when that time has come. */
+  sendAtMs?(request: number, nowMs: number): number;
 }
 
 /** A rule for breakpoints, TTLs and pings that can be run on any trace. */

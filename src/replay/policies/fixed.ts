@@ -26,12 +26,17 @@ function columnOf(requests: RequestColumns, column: Mark[0]): Int32Array {
   return requests[column];
 }
 
+/** What the service does by itself where it is asked to. */
+export const automaticPolicy: ReplayPolicy = markEnds(
+  'automatic-5m',
+  'the last block, for five minutes: automatic caching as it comes',
+  [['prefixIds', TTL_5M]],
+);
+
 /** Rules that look at nothing but the request itself. */
 export const fixedPolicies: readonly ReplayPolicy[] = [
   markEnds('none', 'no caching', []),
-  markEnds('automatic-5m', 'the last block, for five minutes: automatic caching as it comes', [
-    ['prefixIds', TTL_5M],
-  ]),
+  automaticPolicy,
   markEnds('automatic-1h', 'the last block, for an hour', [['prefixIds', TTL_1H]]),
   markEnds('always-1h', 'system, documents and the last block, for an hour', [
     ['systemEnds', TTL_1H],

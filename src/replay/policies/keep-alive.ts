@@ -1,4 +1,5 @@
 import {
+  TTL_1H,
   TTL_5M,
   type PlacementBuffer,
   type PolicyContext,
@@ -24,31 +25,43 @@ interface Kept {
   expiresMs: number;
 }
 
-/** Keeps the prefixes of one column alive by pings shortly before they expire. */
+/** What is pinged, and when. */
+interface Pinger {
+  readonly column: 'systemEnds' | 'prefixIds';
+  /** Of all entries that are written. */
+  readonly ttl: typeof TTL_5M | typeof TTL_1H;
+  readonly leadMs: number;
+}
+
+/** Keeps the prefixes of one column alive by pings some time before they expire. */
 class KeepAliveRun implements PolicyRun {
   readonly #trace: Trace;
   readonly #context: PolicyContext;
   readonly #prefixes: Int32Array;
   readonly #isTail: boolean;
+  readonly #ttl: Pinger['ttl'];
+  readonly #leadMs: number;
   readonly #kept = new Map<number, Kept>();
   readonly #queue = new TimedQueue();
 
-  constructor(trace: Trace, context: PolicyContext, column: 'systemEnds' | 'prefixIds') {
+  constructor(trace: Trace, context: PolicyContext, { column, ttl, leadMs }: Pinger) {
     this.#trace = trace;
     this.#context = context;
     this.#prefixes = trace.requests[column];
     this.#isTail = column === 'prefixIds';
+    this.#ttl = ttl;
+    this.#leadMs = leadMs;
   }
 
   place(request: number, placements: PlacementBuffer): void {
     const { systemEnds, prefixIds } = this.#trace.requests;
-    addBreakpoint(placements, systemEnds[request] ?? NO_PREFIX, TTL_5M);
-    addBreakpoint(placements, prefixIds[request] ?? NO_PREFIX, TTL_5M);
+    addBreakpoint(placements, systemEnds[request] ?? NO_PREFIX, this.#ttl);
+    addBreakpoint(placements, prefixIds[request] ?? NO_PREFIX, this.#ttl);
   }
 
   observe(request: number): void {
     const prefixId = this.#prefixes[request] ?? NO_PREFIX;
-    const expiresMs = this.#context.expiresMs(prefixId, TTL_5M);
+    const expiresMs = this.#expiresMs(prefixId);
     if (prefixId < 0 || expiresMs === -Infinity) return;
     const known = this.#kept.get(prefixId);
     if (known !== undefined) {
@@ -58,7 +71,7 @@ class KeepAliveRun implements PolicyRun {
       return;
     }
     this.#kept.set(prefixId, { model: this.#trace.requests.models[request] ?? 0, pings: 0, expiresMs });
-    this.#queue.add(prefixId, expiresMs - PING_LEAD_MS);
+    this.#queue.add(prefixId, expiresMs - this.#leadMs);
   }
 
   nextWakeMs(): number {
@@ -73,12 +86,12 @@ class KeepAliveRun implements PolicyRun {
       this.#kept.delete(prefixId);
       return;
     }
-    if (this.#expiresMs(prefixId) - PING_LEAD_MS <= nowMs) {
+    if (this.#expiresMs(prefixId) - this.#leadMs <= nowMs) {
       kept.pings += 1;
-      sendPing(prefixId, TTL_5M, kept.model);
+      sendPing(prefixId, this.#ttl, kept.model);
       kept.expiresMs = this.#expiresMs(prefixId);
     }
-    this.#queue.add(prefixId, this.#expiresMs(prefixId) - PING_LEAD_MS);
+    this.#queue.add(prefixId, this.#expiresMs(prefixId) - this.#leadMs);
   }
 
   /** A tail through which a longer request has read is no tail any more. */
@@ -88,23 +101,39 @@ class KeepAliveRun implements PolicyRun {
   }
 
   #expiresMs(prefixId: number): number {
-    return this.#context.expiresMs(prefixId, TTL_5M);
+    return this.#context.expiresMs(prefixId, this.#ttl);
   }
 }
 
-/** The two naive ways to keep entries alive. */
+function naive(name: string, summary: string, pinger: Pinger): ReplayPolicy {
+  return {
+    name,
+    summary,
+    isClairvoyant: false,
+    start: (trace, context) => new KeepAliveRun(trace, context, pinger),
+  };
+}
+
+/** Naive ways to keep entries alive. */
 export const keepAlivePolicies: readonly ReplayPolicy[] = [
-  {
-    name: 'keep-alive-system',
-    summary: 'system and last block for five minutes, and every system prompt pinged for ever',
-    isClairvoyant: false,
-    start: (trace, context) => new KeepAliveRun(trace, context, 'systemEnds'),
-  },
-  {
-    name: 'keep-alive-tails',
-    summary:
-      'system and last block for five minutes, and the end of every conversation pinged for about an hour',
-    isClairvoyant: false,
-    start: (trace, context) => new KeepAliveRun(trace, context, 'prefixIds'),
-  },
+  naive(
+    'keep-alive-system',
+    'system and last block for five minutes, and every system prompt pinged for ever',
+    { column: 'systemEnds', ttl: TTL_5M, leadMs: PING_LEAD_MS },
+  ),
+  naive('blind-4-minutes', 'the same, with a ping every four minutes', {
+    column: 'systemEnds',
+    ttl: TTL_5M,
+    leadMs: 60_000,
+  }),
+  naive('blind-hourly', 'system and last block for an hour, and every system prompt pinged hourly for ever', {
+    column: 'systemEnds',
+    ttl: TTL_1H,
+    leadMs: PING_LEAD_MS,
+  }),
+  naive(
+    'keep-alive-tails',
+    'system and last block for five minutes, and the end of every conversation pinged for about an hour',
+    { column: 'prefixIds', ttl: TTL_5M, leadMs: PING_LEAD_MS },
+  ),
 ];

@@ -42,7 +42,7 @@ function placed(name: string, trace: Trace): readonly string[] {
   const run = policyOf(name).start(trace, context(trace));
   return Array.from({ length: trace.requests.count }, (_, request) => {
     const placements = createPlacements();
-    run.place(request, placements);
+    run.place(request, placements, trace.requests.startMs[request] ?? 0);
     return show(trace, request, placements);
   });
 }
@@ -185,8 +185,8 @@ function checked(policy: ReplayPolicy, trace: Trace): ReplayPolicy {
     start(given, givenContext) {
       const run = policy.start(given, givenContext);
       const place = run.place.bind(run);
-      run.place = (request, placements) => {
-        place(request, placements);
+      run.place = (request, placements, sendMs) => {
+        place(request, placements, sendMs);
         const path = pathOf(trace.trie, trace.requests.prefixIds[request] ?? -1);
         const ends = Array.from(placements.prefixIds.subarray(0, placements.count), (id) => path.indexOf(id));
         const ttls = Array.from(placements.ttls.subarray(0, placements.count));

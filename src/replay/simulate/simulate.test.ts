@@ -89,9 +89,9 @@ describe('simulate', () => {
       const place = run.place.bind(run);
       return {
         sendAtMs: (number, arrivalMs) => (number === 1 ? 3 * SECOND_MS : arrivalMs),
-        place(number, placements) {
+        place(number, placements, sendMs) {
           order.push(number);
-          place(number, placements);
+          place(number, placements, sendMs);
         },
       };
     });

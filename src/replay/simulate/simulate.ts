@@ -115,21 +115,26 @@ class Simulation {
   #arrive(request: number, arrivalMs: number): void {
     this.#release(arrivalMs);
     this.#wakeUntil(arrivalMs);
-    const sendMs = this.#run.sendAtMs?.(request, arrivalMs) ?? arrivalMs;
-    if (sendMs > arrivalMs) {
-      this.#heldRequests += 1;
-      this.#heldMs += sendMs - arrivalMs;
-      this.#held.add(request, sendMs);
-    } else {
-      this.#send(request, arrivalMs);
-    }
+    if (this.#ask(request, arrivalMs)) this.#heldRequests += 1;
   }
 
-  /** Sends the held requests whose time has come by `untilMs`. */
+  /** Sends a request, unless the gate holds it: then true. */
+  #ask(request: number, nowMs: number): boolean {
+    const sendMs = this.#run.sendAtMs?.(request, nowMs) ?? nowMs;
+    if (sendMs <= nowMs) {
+      this.#send(request, nowMs);
+      return false;
+    }
+    this.#heldMs += sendMs - nowMs;
+    this.#held.add(request, sendMs);
+    return true;
+  }
+
+  /** Asks again for the held requests whose time has come by `untilMs`. */
   #release(untilMs: number): void {
     for (let sendMs = this.#held.nextMs; sendMs <= untilMs && sendMs < Infinity; sendMs = this.#held.nextMs) {
       this.#wakeUntil(sendMs);
-      this.#send(this.#held.take(), sendMs);
+      this.#ask(this.#held.take(), sendMs);
     }
   }
 
@@ -159,7 +164,7 @@ class Simulation {
     current.readyMs = sendMs + (timeToFirstTokenMs[request] ?? 0);
     current.minCacheableTokens = this.#options.prices[model]?.minCacheableTokens ?? 0;
     this.#placements.count = 0;
-    this.#run.place(request, this.#placements);
+    this.#run.place(request, this.#placements, sendMs);
     this.#simulator.step(current, this.#placements, this.#outcome);
     const usd = this.#tally.add(model, this.#outcome, current.totalTokens, outputTokens[request] ?? 0, false);
     this.#curve.add(sendMs, usd);
