@@ -10,7 +10,7 @@ import {
   type Catalogue,
   type ModelOverride,
 } from '../core/index.ts';
-import { MODES, type Mode } from '../engine/index.ts';
+import { KEEP_ALIVE_STATES, MODES, type KeepAliveState, type Mode } from '../engine/index.ts';
 import { LOG_LEVELS, type LogLevel } from '../runtime/index.ts';
 import { UsageError } from './errors.ts';
 
@@ -47,10 +47,23 @@ export interface ConfigFile {
   readonly logLevel?: LogLevel | undefined;
   readonly json?: boolean | undefined;
   readonly dataDir?: string | undefined;
+  readonly secretFile?: string | undefined;
+  readonly stateEvery?: number | undefined;
+  readonly redis?: string | undefined;
+  readonly gate?: 'on' | 'off' | undefined;
+  readonly gateDeadline?: number | undefined;
+  readonly keepAlive?: KeepAliveState | undefined;
+  readonly keepAliveLead?: number | undefined;
+  readonly keepAlivePings?: number | undefined;
+  readonly keepAliveMinTokens?: number | undefined;
+  readonly keepAliveHour?: number | undefined;
+  readonly keepAliveDay?: number | undefined;
+  readonly keepAliveWindow?: string[] | undefined;
   readonly models?: ModelConfig[] | undefined;
 }
 
 const usdPerMTok: z.ZodNumber = z.number().nonnegative();
+const dollars: z.ZodNumber = z.number().nonnegative();
 const port: z.ZodNumber = z.number().int().min(0).max(65_535);
 
 const priceConfig: z.ZodType<PriceConfig> = z.strictObject({
@@ -86,6 +99,18 @@ const configFile: z.ZodType<ConfigFile> = z.strictObject({
   logLevel: z.enum(LOG_LEVELS).optional(),
   json: z.boolean().optional(),
   dataDir: z.string().min(1).optional(),
+  secretFile: z.string().min(1).optional(),
+  stateEvery: z.number().positive().optional(),
+  redis: z.string().min(1).optional(),
+  gate: z.enum(['on', 'off']).optional(),
+  gateDeadline: z.number().positive().optional(),
+  keepAlive: z.enum(KEEP_ALIVE_STATES).optional(),
+  keepAliveLead: z.number().positive().optional(),
+  keepAlivePings: z.number().int().nonnegative().optional(),
+  keepAliveMinTokens: z.number().int().nonnegative().optional(),
+  keepAliveHour: dollars.optional(),
+  keepAliveDay: dollars.optional(),
+  keepAliveWindow: z.array(z.string().min(1)).optional(),
   models: z.array(modelConfig).optional(),
 });
 

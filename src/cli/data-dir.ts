@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 import { secretBytes } from '../runtime/index.ts';
+import { UsageError } from './errors.ts';
 
 /** Bytes of the installation's secret. */
 const SECRET_BYTES = 32;
@@ -58,4 +59,21 @@ export function readInstallationSecret(dataDir: string): InstallationSecret {
     secret: secretBytes(SECRET_BYTES),
     warning: `${problem}: scopes get new pseudonyms at every start`,
   };
+}
+
+/**
+ * The secret that all gateways of a fleet have in common, from a file that somebody put there: 32 bytes in hexadecimal,
+ * as in the file `secret` of a data folder.
+ *
+ * @throws UsageError when it cannot be read: with another secret a gateway would be alone and not say so.
+ */
+export function readSharedSecret(file: string): Uint8Array {
+  let secret: Uint8Array | null;
+  try {
+    secret = readSecretFile(file);
+  } catch (error) {
+    throw new UsageError(`--secret-file ${file} cannot be read (${codeOf(error)})`);
+  }
+  if (secret) return secret;
+  throw new UsageError(`--secret-file ${file} must hold ${SECRET_BYTES} bytes in hexadecimal`);
 }

@@ -12,12 +12,14 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   serve: async () => (await import('./commands/serve.ts')).addServeCommand,
   emulate: async () => (await import('./commands/emulate.ts')).addEmulateCommand,
   audit: async () => (await import('./commands/audit.ts')).addAuditCommand,
+  optimize: async () => (await import('./commands/optimize.ts')).addOptimizeCommand,
   demo: async () => (await import('./commands/demo.ts')).addDemoCommand,
   plan: async () => (await import('./commands/plan.ts')).addPlanCommand,
   probe: async () => (await import('./commands/probe.ts')).addProbeCommand,
   explain: async () => (await import('./commands/explain.ts')).addExplainCommand,
   fidelity: async () => (await import('./commands/fidelity.ts')).addFidelityCommand,
   replay: async () => (await import('./commands/replay.ts')).addReplayCommand,
+  warm: async () => (await import('./commands/warm.ts')).addWarmCommand,
 };
 
 /** The program with the command that is asked for first; with all of them where that is none of ours. */

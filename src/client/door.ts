@@ -1,9 +1,11 @@
 import {
   createEngine,
+  keepStateOf,
   MODES,
   type Engine,
   type EngineCounters,
   type EngineOptions,
+  type StateOptions,
 } from '../engine/index.ts';
 
 type Ledger = EngineOptions['ledger'];
@@ -15,6 +17,8 @@ export type CachewrightOptions = DoorOptions & (Partial<EngineOptions> | SharedE
 export interface DoorOptions {
   /** Bodies past this are sent on unread. @default 33554432 (32 MiB) */
   readonly bodyBytesMax?: number;
+  /** Keeps what is learned in a store, for the next process; of doors that share an engine, for one. @default it ends with the process */
+  readonly state?: StateOptions;
 }
 
 /** An engine that exists already: doors that share one share its ledger and what it knows of the cache. */
@@ -40,6 +44,16 @@ export interface Door {
   /** One record per HTTP try, newest first; `before` is the id of a record. */
   records(limit: number, before?: string): ReturnType<Ledger['list']>;
   counters(): DoorCounters;
+  /**
+   * What keeps requests from being read from the cache, and what to do about it, the dearest first; holds no text of a prompt.
+   *
+   * @example door.findings().map(({ code, path, sentence }) => `${code} ${path}: ${sentence}`)
+   */
+  findings(): ReturnType<Engine['findings']>;
+  /** Resolves when what an earlier process learned is loaded, or cannot be; requests before that are planned without. */
+  ready(): Promise<void>;
+  /** Saves what was learned since, where it is kept in a store, and ends keeping it; requests may still come. */
+  close(): Promise<void>;
 }
 
 /** What the way of a request needs of its door. */
@@ -66,12 +80,13 @@ function engineOf(options: Partial<EngineOptions> | SharedEngine): Engine {
  *
  * @throws RangeError when `mode` is no mode.
  */
-export function createDoor({ bodyBytesMax = BODY_BYTES_MAX, ...options }: CachewrightOptions): {
+export function createDoor({ bodyBytesMax = BODY_BYTES_MAX, state, ...options }: CachewrightOptions): {
   readonly door: Door;
   readonly work: DoorWork;
 } {
   const engine = engineOf(options);
   const { ledger } = engine.options;
+  const kept = state ? keepStateOf(engine, state) : null;
   let failedSteps = 0;
   const attempt = <Result>(run: () => Result, otherwise: Result): Result => {
     try {
@@ -87,6 +102,9 @@ export function createDoor({ bodyBytesMax = BODY_BYTES_MAX, ...options }: Cachew
       summary: (filter) => ledger.summary(filter),
       records: (limit, before) => ledger.list(limit, before),
       counters: () => ({ ...engine.counters, failedSteps }),
+      findings: () => engine.findings(),
+      ready: async () => void (await kept),
+      close: async () => (await kept)?.close(),
     },
     work: { engine, bodyBytesMax, attempt },
   };

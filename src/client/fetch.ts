@@ -50,6 +50,7 @@ export function cachewrightFetch(options: CachewrightFetchOptions = {}): Cachewr
       url,
       headers,
       body: taken.body,
+      signal: init.signal ?? request?.signal ?? null,
       send: (changes) => below(input, changedInit(taken, changes)),
     });
   };

@@ -124,6 +124,21 @@ describe('cachewright() as a middleware of the SDK', () => {
   });
 });
 
+describe('findings()', () => {
+  it('names what keeps requests from being read, and no text of theirs', async () => {
+    const { client, caching } = connect();
+    expect(caching.findings()).toEqual([]);
+    for (let minute = 10; minute < 20; minute += 1) {
+      const system = `It is 10:${minute} o'clock. ${'Be brief and kind to whoever asks. '.repeat(300)}`;
+      await client.messages.create({ ...params, system });
+    }
+    const [finding] = caching.findings();
+    expect(finding).toMatchObject({ code: 'volatile-text', path: 'system', seen: 9, requests: 10 });
+    expect(finding?.ranges).toEqual([{ kind: 'date', startByte: 6, endByte: 11 }]);
+    expect(finding?.sentence).not.toContain('10:');
+  });
+});
+
 describe('two doors on one engine', () => {
   it('share the ledger and what is known of the cache', async () => {
     const { client, caching } = connect();

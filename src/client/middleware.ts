@@ -7,6 +7,7 @@ export interface SdkRequest {
   readonly method?: string | undefined;
   readonly headers: Headers;
   readonly body?: unknown;
+  readonly signal?: AbortSignal | null | undefined;
 }
 
 /** A middleware of `@anthropic-ai/sdk`, and what it tells of the requests that went through it. */
@@ -45,12 +46,13 @@ export function cachewright(options: CachewrightOptions = {}): CachewrightMiddle
     request: SomeRequest,
     next: (request: SomeRequest) => Promise<Response>,
   ): Promise<Response> => {
-    const { method = 'GET', url, headers, body } = request;
+    const { method = 'GET', url, headers, body, signal = null } = request;
     return sendThrough(work, {
       method,
       url,
       headers,
       body,
+      signal,
       send: (changes) => next(changed(request, changes)),
     });
   };

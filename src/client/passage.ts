@@ -10,6 +10,8 @@ export interface Call {
   readonly headers: Headers;
   /** As `fetch` takes it. */
   readonly body: unknown;
+  /** Ends the request; null: nothing can. */
+  readonly signal: AbortSignal | null;
   send(changes: Changes): Promise<Response>;
 }
 
@@ -63,6 +65,7 @@ class Passage {
   }
 
   async run(): Promise<Response> {
+    await this.#wait();
     const response = await this.#send();
     if (this.#start(response) === 'pass') return this.#relay(response, null);
     const start = await readStart(response, HELD_BYTES_MAX);
@@ -70,6 +73,17 @@ class Passage {
     const second = await this.#send();
     this.#start(second);
     return this.#relay(second, null);
+  }
+
+  /** Another request is writing what this one would read. Where the caller gives up meanwhile, the sending tells it so. */
+  async #wait(): Promise<void> {
+    const ready = this.#work.attempt(() => this.#exchange.ready(), null);
+    if (!ready) return;
+    const { signal } = this.#call;
+    const leave = (): void => this.#watcher.fail('client_left');
+    if (signal?.aborted) leave();
+    signal?.addEventListener('abort', leave);
+    await ready.finally(() => signal?.removeEventListener('abort', leave));
   }
 
   async #send(): Promise<Response> {

@@ -25,7 +25,8 @@ function outcome(more: Partial<CacheOutcome> = {}): CacheOutcome {
 }
 
 function forecastOf(sent: CacheOutcome, client = sent, automatic = sent): Forecast {
-  return { sent, client, automatic, isInFlight: false, begin: () => undefined, cancel: () => undefined };
+  const nothing = (): undefined => undefined;
+  return { sent, own: sent, client, automatic, isInFlight: false, begin: nothing, cancel: nothing };
 }
 
 function usageOf(more: Record<string, unknown>): BilledUsage {

@@ -10,7 +10,16 @@ import {
   type PrefixChain,
   type Prompt,
 } from '../core/index.ts';
-import { placeBreakpoints, toPlannedRequest, type LearnedPlan, type Plan } from '../planner/index.ts';
+import {
+  placeBreakpoints,
+  stepBack,
+  toPlannedRequest,
+  type FamilyOf,
+  type LearnedPlan,
+  type NeverWorse,
+  type Plan,
+  type World,
+} from '../planner/index.ts';
 import { findSite, removeMarkers, scanBody, type BodyMap, type BodyReader } from '../wire/index.ts';
 import { estimatePrompt, type EstimateMemory, type PromptEstimate } from './estimates.ts';
 import type { EngineOptions } from './options.ts';
@@ -28,7 +37,12 @@ export interface Analysis {
   /** The same without the client's markers where they are overridden. */
   readonly prompt: Prompt;
   readonly chain: PrefixChain;
+  /** What to do: our own plan, or what its family has stepped back to. */
   readonly plan: Plan;
+  readonly ownPlan: Plan;
+  readonly world: World;
+  /** Whose requests are judged together. */
+  readonly family: FamilyOf;
   /** What the plan was made from, for telling the planner what became of it. */
   readonly learned: LearnedPlan;
   /** Uncalibrated estimate of the whole prompt, for learning from the bill. */
@@ -66,16 +80,32 @@ function chainOf(
   });
 }
 
-/**
- * Reads a request and plans its breakpoints. Never changes a byte; a body that cannot be read, or that must
- * not be touched, is skipped with the reason.
- */
-export function analyse(
+/** What to do in the world that the request's family follows. */
+function planFor(found: Omit<Analysis, 'plan' | 'estimatedTokens'>, guard: NeverWorse): Plan {
+  const { world, family, prompt, clientPrompt, learned, ownPlan } = found;
+  if (world === 'own') return ownPlan;
+  // Where the client's markers are overridden, to follow the client is to leave them.
+  const kept = world === 'client' ? clientPrompt : prompt;
+  return stepBack(kept, learned, world, guard.lossAgainst(family, world));
+}
+
+/** A request that has been read, and not yet planned: what it asks for is known, and nothing was learned from it. */
+export interface ReadRequest {
+  readonly body: JsonObject;
+  readonly bytes: Buffer;
+  readonly map: BodyMap;
+  readonly clientPrompt: Prompt;
+  readonly prompt: Prompt;
+  readonly chain: PrefixChain;
+  readonly estimate: PromptEstimate;
+}
+
+/** Reads a request. Never changes a byte; one that cannot be read, or that must not be touched, is skipped with the reason. */
+export function readRequest(
   request: IncomingMessageRequest,
   scope: string,
-  atMs: number,
   context: AnalysisContext,
-): Analysis | Skipped {
+): ReadRequest | Skipped {
   const { options } = context;
   if (request.isTooLong) return { skipReason: 'body_too_large' };
   if (isEncoded(request.headers)) return { skipReason: 'encoded_body' };
@@ -99,6 +129,12 @@ export function analyse(
     betas: betasOf(request.headers),
   };
   const chain = chainOf(prompt, partition, estimate, context);
+  return { body: read.value, bytes, map, clientPrompt, prompt, chain, estimate };
+}
+
+/** Plans the breakpoints of a request that is sent now; the planner learns that it was made. */
+export function planRequest(read: ReadRequest, atMs: number, { options }: AnalysisContext): Analysis {
+  const { body, bytes, map, clientPrompt, prompt, chain, estimate } = read;
   const learned = options.planner.plan(
     toPlannedRequest({
       prompt,
@@ -109,7 +145,20 @@ export function analyse(
       atMs,
     }),
   );
-  const plan = placeBreakpoints(prompt, learned);
-  const estimatedTokens = estimate.rawTokens();
-  return { body: read.value, bytes, map, clientPrompt, prompt, chain, plan, learned, estimatedTokens };
+  const ownPlan = placeBreakpoints(prompt, learned);
+  const family = { group: chain.partition, application: learned.request.application };
+  const world = options.guard.worldFor(family);
+  const found = { body, bytes, map, clientPrompt, prompt, chain, ownPlan, world, family, learned };
+  return { ...found, plan: planFor(found, options.guard), estimatedTokens: estimate.rawTokens() };
+}
+
+/** Reads a request and plans its breakpoints. */
+export function analyse(
+  request: IncomingMessageRequest,
+  scope: string,
+  atMs: number,
+  context: AnalysisContext,
+): Analysis | Skipped {
+  const read = readRequest(request, scope, context);
+  return 'skipReason' in read ? read : planRequest(read, atMs, context);
 }

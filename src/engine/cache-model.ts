@@ -1,20 +1,27 @@
 import {
   cacheStep,
   emptyCacheState,
+  isReadable,
   markReady,
   sweepExpired,
   toCacheRequest,
   withdraw,
   type Breakpoint,
   type CacheOutcome,
+  type CacheRequest,
   type CacheRules,
   type CacheState,
+  type PrefixChain,
+  type Prompt,
+  type Ttl,
 } from '../core/index.ts';
 import type { Analysis } from './analysis.ts';
 
-/** The same request under three sets of markers: what was sent, what the client meant, automatic caching. */
+/** The same request under four sets of markers: what was sent, our own plan, what the client meant, automatic caching. */
 export interface Forecast {
   readonly sent: CacheOutcome;
+  /** As if our own plan had always been followed. */
+  readonly own: CacheOutcome;
   readonly client: CacheOutcome;
   readonly automatic: CacheOutcome;
   /** Another request was writing what this one could have read, so it did not ask for it to be written twice. */
@@ -25,9 +32,13 @@ export interface Forecast {
   cancel(): void;
 }
 
-/** The model of the cache beside real traffic, with its two counterfactuals. */
+/** The model of the cache beside real traffic, with its counterfactuals. */
 export interface CacheModel {
   forecast(analysis: Analysis, breakpoints: readonly Breakpoint[], startMs: number): Forecast;
+  /** Gives what tells the model that a ping has read a prefix, or written it, when it is sent at a time. */
+  renewal(prompt: Prompt, chain: PrefixChain, blockIndex: number, ttl: Ttl): (atMs: number) => void;
+  /** The last block of the longest prefix that could be read now, whatever the markers; -1 without one. */
+  readableIndex(chain: PrefixChain, nowMs: number): number;
 }
 
 /** Requests between two sweeps, and entries past which everything is forgotten rather than kept. */
@@ -44,14 +55,16 @@ function automaticBreakpoints(analysis: Analysis): readonly Breakpoint[] {
 }
 
 export function createCacheModel(rules: CacheRules): CacheModel {
-  const branches = { sent: empty(), client: empty(), automatic: empty() };
+  const branches = { sent: empty(), own: empty(), client: empty(), automatic: empty() };
   let sinceSweep = 0;
 
   const sweep = (nowMs: number): void => {
+    const isShared = branches.own.state === branches.sent.state;
     for (const branch of Object.values(branches)) {
       branch.state = sweepExpired(branch.state, nowMs, rules);
       if (branch.state.entries.size > ENTRIES_MAX) branch.state = emptyCacheState;
     }
+    if (isShared) branches.own.state = branches.sent.state;
   };
 
   const step = (branch: Branch, analysis: Analysis, breakpoints: readonly Breakpoint[], startMs: number) => {
@@ -61,29 +74,105 @@ export function createCacheModel(rules: CacheRules): CacheModel {
     return outcome;
   };
 
+  /** Our own plan's branch: mostly the one of what was sent, so that it costs nothing as long as the two are the same. */
+  const stepOwn = (analysis: Analysis, sent: Step, breakpoints: readonly Breakpoint[], startMs: number) => {
+    const { own } = branches;
+    if (own.state !== sent.before || !areSame(breakpoints, analysis.ownPlan.breakpoints))
+      return step(own, analysis, analysis.ownPlan.breakpoints, startMs);
+    own.state = branches.sent.state;
+    return sent.outcome;
+  };
+
+  /** What becomes of written entries, in all branches; those that share a state go on sharing it. */
+  const settle = (
+    outcomes: Outcomes,
+    change: (state: CacheState, written: CacheOutcome['written']) => CacheState,
+  ) => {
+    const { sent, own, client, automatic } = branches;
+    const isShared = own.state === sent.state && outcomes.own === outcomes.sent;
+    sent.state = change(sent.state, outcomes.sent.written);
+    own.state = isShared ? sent.state : change(own.state, outcomes.own.written);
+    client.state = change(client.state, outcomes.client.written);
+    automatic.state = change(automatic.state, outcomes.automatic.written);
+  };
+
   return {
+    renewal(...where) {
+      const request = pingRequest(...where);
+      return (atMs) => renew(branches, request, atMs, rules);
+    },
     forecast(analysis, breakpoints, startMs) {
       sinceSweep += 1;
       if (sinceSweep % SWEEP_EVERY === 0) sweep(startMs);
-      const outcomes = {
-        sent: step(branches.sent, analysis, breakpoints, startMs),
+      const before = branches.sent.state;
+      const sent = step(branches.sent, analysis, breakpoints, startMs);
+      const outcomes: Outcomes = {
+        sent,
+        own: stepOwn(analysis, { before, outcome: sent }, breakpoints, startMs),
         client: step(branches.client, analysis, analysis.clientPrompt.breakpoints, startMs),
         automatic: step(branches.automatic, analysis, automaticBreakpoints(analysis), startMs),
-      };
-      const each = (run: (branch: Branch, outcome: CacheOutcome) => void): void => {
-        run(branches.sent, outcomes.sent);
-        run(branches.client, outcomes.client);
-        run(branches.automatic, outcomes.automatic);
       };
       return {
         ...outcomes,
         isInFlight: analysis.learned.isInFlight,
-        begin: (atMs) =>
-          each((branch, { written }) => (branch.state = markReady(branch.state, written, atMs))),
-        cancel: () => each((branch, { written }) => (branch.state = withdraw(branch.state, written))),
+        begin: (atMs) => settle(outcomes, (state, written) => markReady(state, written, atMs)),
+        cancel: () => settle(outcomes, withdraw),
       };
     },
+    readableIndex: (chain, nowMs) => readableIndexOf(branches.sent.state, chain, nowMs, rules),
   };
+}
+
+/** A request for a prefix alone, with a breakpoint at its end. */
+function pingRequest(prompt: Prompt, chain: PrefixChain, blockIndex: number, ttl: Ttl): CacheRequest {
+  const end = blockIndex + 1;
+  const prefix = {
+    ...chain,
+    prefixIds: chain.prefixIds.slice(0, end),
+    cumulativeTokens: chain.cumulativeTokens.slice(0, end),
+    positions: chain.positions.slice(0, end),
+  };
+  return toCacheRequest(prompt, prefix, [{ blockIndex, ttl, origin: 'explicit' }]);
+}
+
+/** A ping, in the branches that have pings: what the client meant, and automatic caching, have none. */
+function renew(
+  { sent, own }: Readonly<Record<'sent' | 'own', Branch>>,
+  request: CacheRequest,
+  atMs: number,
+  rules: CacheRules,
+): void {
+  const isShared = own.state === sent.state;
+  const times = { startMs: atMs, readyMs: atMs };
+  sent.state = cacheStep(sent.state, request, times, rules)[1];
+  own.state = isShared ? sent.state : cacheStep(own.state, request, times, rules)[1];
+}
+
+type Outcomes = Pick<Forecast, 'sent' | 'own' | 'client' | 'automatic'>;
+
+/** A step that was made: the state before it, and what came of it. */
+interface Step {
+  readonly before: CacheState;
+  readonly outcome: CacheOutcome;
+}
+
+/** The last block of the longest prefix that could be read, whatever the markers; -1 without one. */
+function readableIndexOf(
+  state: CacheState,
+  { prefixIds }: PrefixChain,
+  nowMs: number,
+  rules: CacheRules,
+): number {
+  return prefixIds.findLastIndex((prefixId) =>
+    (state.entries.get(prefixId) ?? []).some((entry) => isReadable(state, entry, nowMs, rules)),
+  );
+}
+
+/** Are these the same breakpoints? */
+export function areSame(some: readonly Breakpoint[], others: readonly Breakpoint[]): boolean {
+  const isSame = ({ blockIndex, ttl }: Breakpoint, at: number): boolean =>
+    others[at]?.blockIndex === blockIndex && others[at].ttl === ttl;
+  return some.length === others.length && some.every(isSame);
 }
 
 function empty(): Branch {

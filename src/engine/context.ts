@@ -1,14 +1,20 @@
 import type { KeyObject } from 'node:crypto';
 
 import type { Calibration } from '../core/index.ts';
+import type { Gate } from '../warming/index.ts';
 import type { CacheModel } from './cache-model.ts';
 import type { AnalysisContext } from './analysis.ts';
+import type { FindingsWatch } from './findings.ts';
+import type { EngineKeepAlive } from './keep-alive.ts';
 import type { RefusedPlans } from './refused-plans.ts';
 
 /** What all requests of one engine share. */
 export interface EngineContext extends AnalysisContext {
   readonly cacheModel: CacheModel;
   readonly refusedPlans: RefusedPlans;
+  readonly findings: FindingsWatch;
+  readonly gate: Gate;
+  readonly keepAlive: EngineKeepAlive;
   readonly counters: EngineCounters;
   /** `options.secret`, prepared once: preparing it takes longer than using it. */
   readonly scopeKey: KeyObject;

@@ -6,26 +6,83 @@ import {
   type Level,
   type Prompt,
   type TokenEstimate,
+  type TokenizerGeneration,
 } from '../core/index.ts';
 
 /** Estimates of blocks seen before, by the prefix that ends with them: a conversation repeats all but its tail. */
 export interface EstimateMemory {
-  recall(block: Block, prefixId: string, prompt: Prompt): TokenEstimate;
+  recall(block: Block, prefixId: string, prompt: Prompt, samples: Samples): TokenEstimate;
+}
+
+/** What the blocks of one prompt that were estimated one by one say of others of their kind. */
+export type Samples = Map<string, Sample>;
+
+interface Sample {
+  characters: number;
+  tokens: number;
+  low: number;
+  high: number;
+  /** Blocks passed over since the last that was estimated. */
+  passed: number;
+}
+
+/** How estimates are made. */
+export interface EstimateOptions {
+  /**
+   * Takes the size of most blocks from a sample where much of a prompt is new, since reading every letter of a long
+   * conversation costs more than everything else: single blocks are rougher, the sum hardly. @default false
+   */
+  readonly isSampled?: boolean;
 }
 
 /** Blocks remembered; the oldest go first. About 100 bytes each. */
 const BLOCKS_MAX = 100_000;
 
-export function createEstimateMemory(): EstimateMemory {
+/** New characters of one kind of block that are all read before a sample will do, and the blocks of which one is read then. */
+const READ_CHARACTERS = 8192;
+const SAMPLED_OF = 16;
+
+/** Blocks that are text and nothing else, by kind; null for those that have sizes of their own, such as images. */
+function kindOf({ type, level, value }: Block): string | null {
+  if (level !== 'messages') return null;
+  if (type === 'tool_result') return typeof value['content'] === 'string' ? type : null;
+  return type === 'text' || type === 'tool_use' ? type : null;
+}
+
+function sampleEstimate(block: Block, generation: TokenizerGeneration, samples: Samples): TokenEstimate {
+  const kind = kindOf(block);
+  const sample = kind === null ? undefined : samples.get(kind);
+  const { length } = block.content;
+  if (sample && sample.characters >= READ_CHARACTERS && sample.passed < SAMPLED_OF - 1) {
+    sample.passed += 1;
+    const scale = (known: number): number => Math.round((known / sample.characters) * length);
+    return { tokens: scale(sample.tokens), low: scale(sample.low), high: scale(sample.high) };
+  }
+  const estimate = estimateBlock(block.value, generation);
+  if (kind === null) return estimate;
+  const { characters, tokens, low, high } = sample ?? { characters: 0, tokens: 0, low: 0, high: 0 };
+  samples.set(kind, {
+    characters: characters + length,
+    tokens: tokens + estimate.tokens,
+    low: low + estimate.low,
+    high: high + estimate.high,
+    passed: 0,
+  });
+  return estimate;
+}
+
+export function createEstimateMemory({ isSampled = false }: EstimateOptions = {}): EstimateMemory {
   const known = new Map<string, TokenEstimate>();
   return {
-    recall(block, prefixId, prompt) {
+    recall(block, prefixId, prompt, samples) {
       const generation = prompt.model.facts.tokenizer;
       // Two blocks may share a prefix when one of them is rendered elsewhere: it cannot be told by it.
       if (block.content === '') return estimateBlock(block.value, generation);
       const remembered = known.get(prefixId);
       if (remembered) return remembered;
-      const estimate = estimateBlock(block.value, generation);
+      const estimate = isSampled
+        ? sampleEstimate(block, generation, samples)
+        : estimateBlock(block.value, generation);
       known.set(prefixId, estimate);
       if (known.size > BLOCKS_MAX) known.delete(known.keys().next().value ?? '');
       return estimate;
@@ -57,11 +114,12 @@ export function estimatePrompt(
 ): PromptEstimate {
   const modelId = prompt.model.facts.id;
   const cumulativeHigh: number[] = [];
+  const samples: Samples = new Map();
   let raw = overheadUpTo(prompt, 'messages');
   let high = 0;
   return {
     next(block, prefixId) {
-      const plain = memory.recall(block, prefixId, prompt);
+      const plain = memory.recall(block, prefixId, prompt, samples);
       const estimate = calibrate(plain, calibration, modelId);
       raw += plain.tokens;
       high += estimate.high;

@@ -1,14 +1,24 @@
-import { observe, stringMember, totalInputTokens } from '../core/index.ts';
-import type { PlanSummary } from '../ledger/index.ts';
-import { asSent, type PlanTicket } from '../planner/index.ts';
-import { NOTHING_READ, spliceMarkers, type BilledUsage, type UsageReading } from '../wire/index.ts';
+import { stringMember } from '../core/index.ts';
+import type { GateRecord } from '../ledger/index.ts';
+import { asSent } from '../planner/index.ts';
+import { NOTHING_READ, type BilledUsage, type UsageReading } from '../wire/index.ts';
 import { accountFor, type Account } from './account.ts';
-import { analyse, type Analysis } from './analysis.ts';
-import type { Forecast } from './cache-model.ts';
+import type { Analysis, ReadRequest } from './analysis.ts';
 import type { EngineContext } from './context.ts';
 import { namesMarkers } from './error-answer.ts';
+import { GatePass } from './gate.ts';
+import { settlementOf } from './guard-costs.ts';
+import { learn } from './learn.ts';
 import { createRecordId, type Mode } from './options.ts';
 import { modeOf, scopeOf, tagsOf, type IncomingMessageRequest } from './request-facts.ts';
+import {
+  addedTypes,
+  leaveUntouched,
+  prepare,
+  readIncoming,
+  summarisePlan,
+  type Prepared,
+} from './prepare.ts';
 import { createResponseTap, type ResponseTap } from './response-tap.ts';
 
 /** Headers of an answer that matter here. */
@@ -26,6 +36,11 @@ export interface Exchange {
   readonly id: string;
   /** What to send upstream; the original once the plan was refused. Not for a body that is too long to be held. */
   readonly bytes: Buffer;
+  /**
+   * Resolves when the request should be sent, which is after another that is writing what this one would read; null: now.
+   * Asked once, before `bytes`; whoever does not ask does not wait. After `fail` it resolves soon, and nothing is to be sent.
+   */
+  ready(): Promise<void> | null;
   /** `hold`: keep this (small) answer back and ask `judgeHeld` with its body. */
   responseStart(facts: ResponseFacts): 'pass' | 'hold';
   /** `resend`: the answer is about our markers; send `bytes`, which now is the original, once more. */
@@ -36,81 +51,8 @@ export interface Exchange {
   fail(reason: string): void;
 }
 
-interface Prepared {
-  readonly bytes: Buffer;
-  readonly analysis: Analysis | null;
-  readonly forecast: Forecast | null;
-  /** What the planner believes to be written. */
-  readonly ticket: PlanTicket | null;
-  readonly skipReason: string | null;
-  readonly isApplied: boolean;
-}
-
-/** Reads, plans and marks; whatever of it fails, the original bytes go out. */
-function prepare(
-  context: EngineContext,
-  request: IncomingMessageRequest,
-  scope: string,
-  mode: Mode,
-  atMs: number,
-): Prepared {
-  const untouched = { bytes: request.body, analysis: null, forecast: null, ticket: null, isApplied: false };
-  if (mode === 'off') return { ...untouched, skipReason: 'mode_off' };
-  try {
-    const found = analyse(request, scope, atMs, context);
-    if ('skipReason' in found) return { ...untouched, skipReason: found.skipReason };
-    const isApplied = mode === 'optimize' && !isKnownRefusal(context, scope, found);
-    const bytes = isApplied ? spliceMarkers(found.bytes, found.map, found.plan.added).bytes : request.body;
-    const breakpoints = isApplied ? found.plan.breakpoints : found.clientPrompt.breakpoints;
-    const forecast = context.cacheModel.forecast(found, breakpoints, atMs);
-    const ticket = context.options.planner.sent(found.learned, asSent(breakpoints));
-    return { bytes, analysis: found, forecast, ticket, skipReason: null, isApplied };
-  } catch {
-    context.counters.failedAnalyses += 1;
-    return { ...untouched, skipReason: 'analysis_failed' };
-  }
-}
-
-function addedTypes(analysis: Analysis): readonly string[] {
-  return analysis.plan.added.map(({ blockIndex }) => analysis.prompt.blocks[blockIndex]?.type ?? '');
-}
-
-function isKnownRefusal(context: EngineContext, scope: string, analysis: Analysis): boolean {
-  const { plan, prompt } = analysis;
-  return context.refusedPlans.has(scope, prompt.model.facts.id, plan, addedTypes(analysis));
-}
-
-function summarisePlan({ analysis, isApplied }: Prepared): PlanSummary | null {
-  if (!analysis) return null;
-  const added = analysis.plan.added.map(({ place, path, ttl, reason }) => ({
-    place,
-    path: path.join('.'),
-    ttl,
-    reason,
-  }));
-  return { added, declined: analysis.plan.declined, isApplied };
-}
-
 /** Characters of a model id that are kept. */
 const MODEL_LENGTH_MAX = 200;
-
-/** Was the prompt read once? With server tools it is read again after each, and the bill is the sum (spec 5.3). */
-function isOnePass({ serverToolUse, iterations }: BilledUsage): boolean {
-  return (iterations?.length ?? 0) <= 1 && Object.values(serverToolUse).every((requests) => requests === 0);
-}
-
-/** Step 6: let the estimator and the planner learn from the bill. */
-function learn(context: EngineContext, prepared: Prepared, reading: UsageReading): void {
-  const { analysis, ticket } = prepared;
-  if (!analysis || !reading.usage || !reading.complete || !isOnePass(reading.usage)) return;
-  const { planner } = context.options;
-  if (ticket) planner.billed(ticket, reading.usage.readTokens / Math.max(1, totalInputTokens(reading.usage)));
-  context.calibration = observe(context.calibration, {
-    model: analysis.prompt.model.facts.id,
-    estimatedTokens: analysis.estimatedTokens,
-    billedTokens: totalInputTokens(reading.usage),
-  });
-}
 
 /** One request's way through the engine, from its bytes to its record. The methods stand in the order of the way. */
 class OpenExchange implements Exchange {
@@ -120,7 +62,12 @@ class OpenExchange implements Exchange {
   readonly #atMs: number;
   readonly #scope: string;
   readonly #mode: Mode;
-  #prepared: Prepared;
+  /** null: the body is not read. */
+  #pass: GatePass | null = null;
+  /** Until it is planned, which is when it goes out. */
+  readonly #read: ReadRequest | null = null;
+  #made: Prepared | null = null;
+  #sentMs: number;
   #response: ResponseFacts | null = null;
   #tap: ResponseTap | null = null;
   #firstByteMs: number | null = null;
@@ -136,7 +83,52 @@ class OpenExchange implements Exchange {
     this.id = createRecordId(options.random);
     this.#scope = scopeOf(request.headers, context.scopeKey);
     this.#mode = modeOf(request.headers, options.mode);
-    this.#prepared = prepare(context, request, this.#scope, this.#mode, this.#atMs);
+    this.#sentMs = this.#atMs;
+    const read = readIncoming(context, request, this.#scope, this.#mode);
+    if ('skipReason' in read) {
+      this.#made = leaveUntouched(request, read.skipReason);
+      return;
+    }
+    this.#read = read;
+    this.#tryOwn(() => (this.#pass = new GatePass(context, read, this.#mode, request.headers)));
+    if (!this.#pass?.mustWait) this.#plan(read);
+  }
+
+  /** Step 1a: another writes what this one would read, here or at another gateway: wait for it. */
+  ready(): Promise<void> | null {
+    const pass = this.#pass;
+    if (!pass || !this.#read) return null;
+    const turn = this.#made ? pass.takeTurn() : this.#waitForTurn(pass);
+    const send = (): void => {
+      this.#sentMs = this.#context.options.clock.nowMs();
+    };
+    const failed = (): void => {
+      this.#context.counters.failedAccounts += 1;
+    };
+    return turn?.then(send, failed) ?? null;
+  }
+
+  async #waitForTurn(pass: GatePass): Promise<void> {
+    // Planned only then: what it has waited for can be read.
+    await pass.hold(() => void this.#prepared);
+    if (!this.#isOver) await pass.takeTurn();
+  }
+
+  get #prepared(): Prepared {
+    if (this.#made) return this.#made;
+    return this.#read ? this.#plan(this.#read) : leaveUntouched(this.#request, 'left_waiting');
+  }
+
+  #plan(read: ReadRequest): Prepared {
+    const atMs = this.#context.options.clock.nowMs();
+    this.#sentMs = atMs;
+    const made = prepare(this.#context, this.#request, read, { scope: this.#scope, mode: this.#mode, atMs });
+    this.#made = made;
+    const { analysis, forecast } = made;
+    if (analysis && forecast)
+      this.#tryOwn(() => this.#context.findings.observe(this.#scope, analysis, forecast, atMs));
+    this.#tryOwn(() => this.#pass?.lead(made));
+    return made;
   }
 
   get bytes(): Buffer {
@@ -150,7 +142,8 @@ class OpenExchange implements Exchange {
     const hasOurs = isApplied && (analysis?.plan.added.length ?? 0) > 0;
     if (response.status === 400 && hasOurs) return 'hold';
     this.#beginResponse(response);
-    if (response.status < 400) this.#tryOwn(() => this.#beginEntries());
+    this.#tryOwn(() => (response.status < 400 ? this.#beginEntries() : this.#pass?.fail()));
+    this.#tryOwn(() => this.#context.keepAlive.refused(this.#scope, response.status));
     return 'pass';
   }
 
@@ -182,9 +175,14 @@ class OpenExchange implements Exchange {
 
   #beginEntries(): void {
     const nowMs = this.#context.options.clock.nowMs();
-    const { forecast, ticket } = this.#prepared;
+    const { analysis, forecast, ticket } = this.#prepared;
+    const { planner, guard } = this.#context.options;
     forecast?.begin(nowMs);
-    if (ticket) this.#context.options.planner.begin(ticket, nowMs);
+    if (ticket) planner.begin(ticket, nowMs);
+    if (analysis && forecast) guard.settle(analysis.family, settlementOf(analysis, forecast), this.#sentMs);
+    this.#pass?.begin(this.#isResent ? null : nowMs - this.#sentMs);
+    const origin = { scope: this.#scope, mode: this.#mode, atMs: this.#sentMs };
+    this.#context.keepAlive.answered(this.#request, origin, this.#prepared);
   }
 
   #cancelEntries(): void {
@@ -203,16 +201,17 @@ class OpenExchange implements Exchange {
     counters.refusedPlans += 1;
     refusedPlans.add(this.#scope, analysis.prompt.model.facts.id, analysis.plan, addedTypes(analysis));
     this.#tryOwn(() => this.#cancelEntries());
+    this.#tryOwn(() => this.#pass?.fail());
     const bytes = this.#request.body;
     const original: Prepared = { ...this.#prepared, bytes, forecast: null, ticket: null, isApplied: false };
-    this.#prepared = original;
+    this.#made = original;
     this.#isResent = true;
     this.#response = null;
     this.#tryOwn(() => {
       const { breakpoints } = analysis.clientPrompt;
       const forecast = cacheModel.forecast(analysis, breakpoints, options.clock.nowMs());
       const ticket = options.planner.sent(analysis.learned, asSent(breakpoints));
-      this.#prepared = { ...original, forecast, ticket };
+      this.#made = { ...original, forecast, ticket, isBelieved: true };
     });
   }
 
@@ -229,6 +228,9 @@ class OpenExchange implements Exchange {
   #finish(error: string | null): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    // Left while it waited: nothing was sent, and so nothing was asked of the cache.
+    this.#made ??= leaveUntouched(this.#request, 'left_waiting');
+    this.#tryOwn(() => this.#pass?.fail());
     const hasFailed = !this.#response || this.#response.status >= 400;
     if (hasFailed) this.#tryOwn(() => this.#cancelEntries());
     const settle = (reading: UsageReading): void =>
@@ -261,6 +263,7 @@ class OpenExchange implements Exchange {
       stopReason: reading.stopReason,
       ...this.#account(reading.usage, model),
       plan: summarisePlan(this.#prepared),
+      gate: this.#gateRecord(reading.usage),
       skipReason,
       isResent: this.#isResent,
       isPartial: reading.started && !reading.complete,
@@ -268,6 +271,12 @@ class OpenExchange implements Exchange {
       firstByteMs: this.#firstByteMs === null ? null : this.#firstByteMs - atMs,
       totalMs: options.clock.nowMs() - atMs,
     });
+  }
+
+  #gateRecord(usage: BilledUsage | null): GateRecord | null {
+    let record: GateRecord | null = null;
+    this.#tryOwn(() => (record = this.#pass?.record(usage, this.#atMs) ?? null));
+    return record;
   }
 
   /** An answer that cannot be priced still keeps its counters. */

@@ -5,20 +5,36 @@
 
 import { createSecretKey } from 'node:crypto';
 
+import type { TrafficFinding } from '../planner/index.ts';
+import { defaultGateOptions, Gate, type GateTotals } from '../warming/index.ts';
 import { createBodyReader } from '../wire/index.ts';
 import { analyse, type Analysis, type Skipped } from './analysis.ts';
 import { createCacheModel } from './cache-model.ts';
 import { createEstimateMemory } from './estimates.ts';
 import type { EngineContext, EngineCounters } from './context.ts';
+import { createKeepAlive, type EngineKeepAlive } from './keep-alive.ts';
 import { openExchange, type Exchange } from './exchange.ts';
+import { createFindingsWatch } from './findings.ts';
 import { engineOptions, type EngineOptions } from './options.ts';
 import { createPromptMemory } from './prompt-memory.ts';
 import { createRefusedPlans } from './refused-plans.ts';
 import type { IncomingMessageRequest } from './request-facts.ts';
 
+export { analyseSuccessive, type SuccessiveAnalysis } from './analyse-successive.ts';
 export type { Analysis, Skipped } from './analysis.ts';
+export type { TrafficFinding } from '../planner/index.ts';
 export type { EngineCounters } from './context.ts';
 export type { Exchange, ResponseFacts } from './exchange.ts';
+export {
+  keepLearnedState,
+  type KeepStateOptions,
+  type KeptState,
+  type LearnedState,
+} from './learned-state.ts';
+export { keepStateOf, type StateOptions } from './learned-state-store.ts';
+export type { GateLeases, GateOptions, GateTotals } from '../warming/index.ts';
+export { KEEP_ALIVE_STATES, type KeepAliveState, type Keeper } from '../warming/index.ts';
+export type { EngineKeepAlive, KeepAliveOptions } from './keep-alive.ts';
 export { MODES, type EngineOptions, type Mode } from './options.ts';
 export {
   OWN_HEADER_PREFIX,
@@ -26,11 +42,23 @@ export {
   type Headers,
   type IncomingMessageRequest,
 } from './request-facts.ts';
+export {
+  shareLearnedState,
+  type SharedLearning,
+  type SharedState,
+  type ShareStateOptions,
+} from './shared-state.ts';
 
 /** Handles requests for messages. */
 export interface Engine {
   readonly options: EngineOptions;
   readonly counters: Readonly<EngineCounters>;
+  /** What keeps requests from being read from the cache, as far as the requests themselves show it; the dearest first. */
+  findings(): readonly TrafficFinding[];
+  /** What holding requests back has done so far. */
+  gate(): GateTotals;
+  /** Pings beside the requests: to be given a sender by whoever sends requests. */
+  readonly keepAlive: EngineKeepAlive;
   /** Opens one request; never throws. */
   open(request: IncomingMessageRequest): Exchange;
 }
@@ -44,12 +72,16 @@ export interface Engine {
  */
 export function createEngine(options: Partial<EngineOptions> = {}): Engine {
   const resolved = engineOptions(options);
+  const cacheModel = createCacheModel(resolved.rules);
   const context: EngineContext = {
     options: resolved,
-    cacheModel: createCacheModel(resolved.rules),
+    cacheModel,
+    keepAlive: createKeepAlive(resolved.keepAlive, resolved, cacheModel),
     refusedPlans: createRefusedPlans(),
+    findings: createFindingsWatch(resolved.rules),
+    gate: new Gate({ ...defaultGateOptions, ...resolved.gate }, resolved.timers),
     counters: { failedAnalyses: 0, failedAccounts: 0, refusedPlans: 0 },
-    estimates: createEstimateMemory(),
+    estimates: createEstimateMemory({ isSampled: true }),
     reader: createBodyReader(),
     memory: createPromptMemory(),
     scopeKey: createSecretKey(resolved.secret),
@@ -58,6 +90,9 @@ export function createEngine(options: Partial<EngineOptions> = {}): Engine {
   return {
     options: resolved,
     counters: context.counters,
+    findings: () => context.findings.list(),
+    gate: () => context.gate.totals,
+    keepAlive: context.keepAlive,
     open: (request) => openExchange(context, request),
   };
 }

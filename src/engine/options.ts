@@ -1,14 +1,18 @@
 import { defaultCacheRules, defaultCatalogue, type CacheRules, type Catalogue } from '../core/index.ts';
-import { LearnedPlanner } from '../planner/index.ts';
+import { LearnedPlanner, NeverWorse } from '../planner/index.ts';
 import { createMemoryLedger, type Ledger } from '../ledger/index.ts';
+import type { KeepAliveOptions } from './keep-alive.ts';
 import {
   createId,
   secretBytes,
   systemClock,
   systemRandom,
+  systemTimers,
   type Clock,
   type Random,
+  type Timers,
 } from '../runtime/index.ts';
+import type { GateOptions } from '../warming/index.ts';
 
 /** `off`: pass on and read only the bill. `observe`: also say what would be done. `optimize`: do it. */
 export type Mode = 'off' | 'observe' | 'optimize';
@@ -26,7 +30,14 @@ export interface EngineOptions {
   readonly ledger: Ledger;
   /** Learns from the requests where breakpoints pay. @default one that knows nothing yet */
   readonly planner: LearnedPlanner;
+  /** Keeps the plans from costing more than what they replace. @default one that has seen nothing yet */
+  readonly guard: NeverWorse;
+  /** Holds requests back while another writes what they would read. @default on, in `optimize` mode */
+  readonly gate: Partial<GateOptions>;
+  /** Pings that keep entries alive, where they pay. @default off */
+  readonly keepAlive: Partial<KeepAliveOptions>;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly random: Random;
   /** Key of the pseudonyms that stand for credentials. @default random, so pseudonyms end with the process */
   readonly secret: Uint8Array;
@@ -34,14 +45,19 @@ export interface EngineOptions {
 
 /** Every option, defaults filled in. */
 export function engineOptions(given: Partial<EngineOptions>): EngineOptions {
+  const rules = given.rules ?? defaultCacheRules;
   return {
     mode: 'optimize',
     placement: 'respect',
     catalogue: defaultCatalogue,
-    rules: defaultCacheRules,
+    rules,
     ledger: createMemoryLedger(),
-    planner: new LearnedPlanner(),
+    planner: new LearnedPlanner({ entriesAre: rules.open.entriesAre }),
+    guard: new NeverWorse(),
+    gate: {},
+    keepAlive: {},
     clock: systemClock,
+    timers: systemTimers,
     random: systemRandom,
     secret: secretBytes(32),
     ...given,

@@ -47,6 +47,18 @@ describe('createPromptMemory', () => {
     }
   });
 
+  it('is not misled by a message that stands elsewhere than before', () => {
+    const memory = createPromptMemory();
+    const [one, other] = [
+      { role: 'user', content: [marked] },
+      { role: 'user', content: LONG },
+    ];
+    for (const value of [body(one, other), body(other, one), body(other, other, one), body(one)]) {
+      expect(readPrompt(value, { memory })).toEqual(readPrompt(value));
+      expect(prefixes(value, memory)).toEqual(prefixes(value, createPromptMemory()));
+    }
+  });
+
   it('gives the same object for the same text', () => {
     const memory = createPromptMemory();
     expect(memory.textBlock(LONG)).toBe(memory.textBlock(LONG.slice(0)));

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-import type { BareBlock, Block, BlockMemory, JsonObject } from '../core/index.ts';
+import type { BareBlock, Block, BlockMemory, JsonObject, RawBlock } from '../core/index.ts';
 import { sha256Text } from '../runtime/index.ts';
 
 /**
@@ -14,11 +14,27 @@ export interface PromptMemory extends BlockMemory {
   hashSettings(text: string): string;
 }
 
-/** The prefix that was last made of another: a conversation makes the same ones again. */
+/** The prefix that was last made of another: a conversation makes the same ones again, of the same objects. */
 interface Extension {
   readonly label: string;
-  readonly digest: string;
+  /** The number of the block's object, which itself is not to be kept for this. */
+  readonly number: number;
   readonly extended: string;
+}
+
+/** A block's content, and a number that no other object's has. */
+interface NumberedBlock {
+  readonly bare: BareBlock;
+  readonly number: number;
+}
+
+/** Of a block that was read without this memory. */
+const NO_NUMBER = 0;
+
+/** The raw blocks of a message or list, and where in the body it stood. */
+interface KnownBlocks {
+  readonly index: number;
+  readonly blocks: readonly RawBlock[];
 }
 
 /** Characters of texts remembered. */
@@ -30,27 +46,16 @@ const SETTINGS_MAX = 1000;
 /** Prefixes remembered, about 300 bytes each; the oldest go first. */
 const EXTENSIONS_MAX = 100_000;
 
-/** Contents shorter than this are hashed with the prefix: a digest would not be shorter. */
-const SHORT_CONTENT = 128;
-
 export function createPromptMemory(): PromptMemory {
   const texts = new LRUCache<string, JsonObject>({
     maxSize: TEXT_CHARACTERS_MAX,
     sizeCalculation: (_block, text) => Math.max(1, text.length),
   });
-  const bares = new WeakMap<JsonObject, BareBlock>();
-  const digests = new WeakMap<JsonObject, string>();
+  const bares = new WeakMap<JsonObject, NumberedBlock>();
+  const lists = new WeakMap<object, KnownBlocks>();
   const extensions = new Map<string, Extension>();
   const settings = new Map<string, string>();
-
-  const digest = (block: Block): string => {
-    if (block.content.length < SHORT_CONTENT) return block.content;
-    const known = digests.get(block.value);
-    if (known !== undefined) return known;
-    const made = sha256Text(block.content);
-    digests.set(block.value, made);
-    return made;
-  };
+  let numbered = 0;
 
   return {
     textBlock(text) {
@@ -62,20 +67,30 @@ export function createPromptMemory(): PromptMemory {
     },
     bare(value, read) {
       const known = bares.get(value);
-      if (known) return known;
+      if (known) return known.bare;
       const bare = read(value);
-      bares.set(value, bare);
-      // Without markers it is the same block: one digest serves both.
-      bares.set(bare.value, bare);
+      numbered += 1;
+      const made = { bare, number: numbered };
+      bares.set(value, made);
+      // Without markers it is the same block: one number serves both.
+      if (bare.value !== value) bares.set(bare.value, made);
       return bare;
     },
+    recallBlocks(owner, index, read) {
+      const known = lists.get(owner);
+      if (known?.index === index) return known.blocks;
+      const blocks = read();
+      lists.set(owner, { index, blocks });
+      return blocks;
+    },
     extend(prefix, block) {
-      const { label } = block;
-      const own = digest(block);
+      const { label, content } = block;
+      // The same object has the same content, for nothing that was read is ever written to.
+      const number = bares.get(block.value)?.number ?? NO_NUMBER;
       const known = extensions.get(prefix);
-      if (known?.digest === own && known.label === label) return known.extended;
-      const extended = sha256Text(`${prefix}\n${label}|${own}`);
-      extensions.set(prefix, { label, digest: own, extended });
+      if (known?.number === number && number !== NO_NUMBER && known.label === label) return known.extended;
+      const extended = sha256Text(`${prefix}\n${label}|${content}`);
+      extensions.set(prefix, { label, number, extended });
       if (extensions.size > EXTENSIONS_MAX) extensions.delete(extensions.keys().next().value ?? '');
       return extended;
     },

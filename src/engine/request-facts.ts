@@ -1,5 +1,6 @@
 import { createHmac, type KeyObject } from 'node:crypto';
 
+import { KEEP_ALIVE_STATES, type KeepAliveState } from '../warming/index.ts';
 import { MODES, type Mode } from './options.ts';
 
 /** Headers by lower-case name. */
@@ -20,9 +21,11 @@ export const OWN_HEADER_PREFIX = 'x-cachewright-';
 /** The headers that steer us. */
 export const OWN_HEADERS: ReadonlySet<string> = new Set([
   'x-cachewright-mode',
+  'x-cachewright-keepalive',
   'x-cachewright-scope',
   'x-cachewright-response-cache',
   'x-cachewright-tags',
+  'x-cachewright-gate',
 ]);
 
 /** Tags kept of one request, and characters kept of one tag. */
@@ -55,6 +58,18 @@ export function scopeOf(headers: Headers, secret: Uint8Array | KeyObject): strin
 export function modeOf(headers: Headers, configured: Mode): Mode {
   const asked = one(headers, 'x-cachewright-mode').trim().toLowerCase();
   return MODES.find((mode) => mode === asked) ?? configured;
+}
+
+/** May the request be held back, by its header or else as configured? An unknown word changes nothing. */
+export function isGateAsked(headers: Headers, configured: boolean): boolean {
+  const asked = one(headers, 'x-cachewright-gate').trim().toLowerCase();
+  return asked === 'on' || asked === 'off' ? asked === 'on' : configured;
+}
+
+/** What the request says of keep-alive; null where it says nothing that is known. */
+export function keepAliveOf(headers: Headers): KeepAliveState | null {
+  const asked = one(headers, 'x-cachewright-keepalive').trim().toLowerCase();
+  return KEEP_ALIVE_STATES.find((state) => state === asked) ?? null;
 }
 
 /** `x-cachewright-tags: a, b` as a list, bounded. */

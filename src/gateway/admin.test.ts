@@ -392,3 +392,35 @@ describe('the rest', () => {
     expect(JSON.parse(body.toString('utf8')).error).toMatch(/does not exist/);
   });
 });
+
+describe('GET /api/v1/findings', () => {
+  it('tells culprits with their cost as text and number, selected by scope, model and code', async () => {
+    const system = (minute: number): string =>
+      `It is 10:${minute}.\n${'Be brief and kind to whoever asks. '.repeat(300)}`;
+    for (let minute = 10; minute < 16; minute += 1) {
+      await sendJson(gateway.url, longRequest({ system: system(minute) }), {
+        headers: ['x-api-key', 'k9', 'x-number', '0'],
+      });
+      await gateway.ledger.next();
+    }
+    const { status, value } = await getJson(adminUrl, '/api/v1/findings?code=volatile-text');
+    expect(status).toBe(200);
+    expect(value.findings).toHaveLength(1);
+    const [finding] = value.findings;
+    expect(finding).toMatchObject({
+      code: 'volatile-text',
+      model: 'claude-opus-5-5',
+      path: 'system',
+      seen: 5,
+      requests: 6,
+    });
+    expect(finding.ranges).toEqual([{ kind: 'date', startByte: 6, endByte: 11 }]);
+    expect(finding.costUsd).toBeCloseTo(Number(finding.costPicoUsd) / 1e12, 12);
+    const count = async (query: string): Promise<number> =>
+      (await getJson(adminUrl, `/api/v1/findings?${query}`)).value.findings.length;
+    expect(await count(`scope=${finding.scope}`)).toBeGreaterThanOrEqual(1);
+    expect(await count('scope=other')).toBe(0);
+    expect(await count('code=volatile-text&model=claude-haiku-5-5')).toBe(0);
+    expect(JSON.stringify(value)).not.toContain('10:1');
+  });
+});

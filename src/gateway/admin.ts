@@ -1,14 +1,16 @@
 import { Hono } from 'hono';
 
 import { toUsd } from '../core/index.ts';
-import type { Engine } from '../engine/index.ts';
+import type { Engine, Keeper, TrafficFinding } from '../engine/index.ts';
 import type { RecordFilter, RequestRecord } from '../ledger/index.ts';
 import { parseTimestamp } from '../runtime/index.ts';
+import { addKeepAliveRoutes } from './admin-keep-alive.ts';
 import { refuseAdmin, type AdminGuardOptions } from './admin-guard.ts';
 
 /** What the admin listener shows. */
 export interface AdminOptions extends AdminGuardOptions {
   readonly engine: Engine;
+  readonly keeper: Keeper;
   readonly upstreamUrl: string;
 }
 
@@ -48,6 +50,32 @@ function showRecord(record: RequestRecord): unknown {
   return { ...JSON.parse(text), costUsd: record.cost ? toUsd(record.cost.totalPicoUsd) : null };
 }
 
+/** Money as in records: pico-dollars as a decimal string, and dollars for reading. */
+function showFinding({ costPicoUsd, ...finding }: TrafficFinding): unknown {
+  return { ...finding, costPicoUsd: costPicoUsd.toString(), costUsd: toUsd(costPicoUsd) };
+}
+
+/** What was noticed in the requests, and what holding some of them back did. */
+function addWatchRoutes(app: Hono, engine: Engine): void {
+  app.get('/api/v1/gate', (context) => {
+    const { savedPicoUsd, ...totals } = engine.gate();
+    const saved = { savedPicoUsd: savedPicoUsd.toString(), savedUsd: toUsd(savedPicoUsd) };
+    return context.json({ ...totals, ...saved });
+  });
+  app.get('/api/v1/findings', (context) => {
+    const { scope, model, code } = context.req.query();
+    const findings = engine
+      .findings()
+      .filter(
+        (finding) =>
+          (scope === undefined || finding.scope === scope) &&
+          (model === undefined || finding.model === model) &&
+          (code === undefined || finding.code === code),
+      );
+    return context.json({ findings: findings.map(showFinding) });
+  });
+}
+
 /** Routes of the admin listener. */
 export function createAdmin(options: AdminOptions): Hono {
   const { engine } = options;
@@ -75,7 +103,15 @@ export function createAdmin(options: AdminOptions): Hono {
       cachewright: 'admin',
       upstream: options.upstreamUrl,
       mode: engine.options.mode,
-      endpoints: ['/healthz', '/readyz', '/api/v1/summary', '/api/v1/requests'],
+      endpoints: [
+        '/healthz',
+        '/readyz',
+        '/api/v1/summary',
+        '/api/v1/requests',
+        '/api/v1/findings',
+        '/api/v1/keep-alive',
+        '/api/v1/gate',
+      ],
     }),
   );
   app.get('/healthz', (context) => context.json({ ok: true }));
@@ -94,5 +130,7 @@ export function createAdmin(options: AdminOptions): Hono {
     const records = ledger.list(parseLimit(context.req.query('limit')), context.req.query('before'));
     return context.json({ requests: records.map(showRecord) });
   });
+  addWatchRoutes(app, engine);
+  addKeepAliveRoutes(app, options.keeper);
   return app;
 }

@@ -6,6 +6,7 @@ import { getRequestListener } from '@hono/node-server';
 import { createEngine, type Engine, type EngineOptions } from '../engine/index.ts';
 import { isLoopbackHost, startServer, type ListenOptions, type RunningServer } from '../runtime/index.ts';
 import { createAdmin } from './admin.ts';
+import { createPingSender } from './ping-sender.ts';
 import { createDataPlane, type RequestLog } from './data-plane.ts';
 import { createUpstream, type UpstreamOptions } from './upstream.ts';
 
@@ -76,11 +77,12 @@ export async function startGateway(
     proxy: settings.proxy,
     responseTimeoutMs: settings.responseTimeoutMs,
   });
+  const keeper = engine.keepAlive.attach(createPingSender(upstream));
   const { bodyBytesMax, log } = settings;
   const data = await startServer(createDataPlane({ engine, upstream, bodyBytesMax, log }), settings.listen);
   const { adminToken: token, adminHosts } = settings;
   const allowedHosts = adminHosts.map((host) => host.toLowerCase());
-  const app = createAdmin({ engine, upstreamUrl: upstream.url, allowedHosts, token });
+  const app = createAdmin({ engine, keeper, upstreamUrl: upstream.url, allowedHosts, token });
   // Kept plain: the adapter would otherwise replace the process's own Request and Response.
   const adminListener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const admin = await startServer(
@@ -91,7 +93,7 @@ export async function startGateway(
     throw error;
   });
   const closeAll = async (): Promise<void> => {
-    await Promise.all([data.close(), admin.close(0)]);
+    await Promise.all([data.close(), admin.close(0), keeper.close()]);
     await upstream.close();
   };
   let closed: Promise<void> | null = null;

@@ -70,6 +70,17 @@ class Relay implements UpstreamSink {
     });
   }
 
+  /** Sends when the engine says so: mostly at once. */
+  start(): void {
+    const ready = this.#options.exchange?.ready() ?? null;
+    if (!ready) return this.send();
+    void ready.then(() => {
+      // Gone while it waited: nobody is left to answer to.
+      if (!this.#options.response.destroyed) this.send();
+    });
+    return undefined;
+  }
+
   send(): void {
     this.#call = this.#options.upstream.send(this.#options.buildRequest(), this);
   }
@@ -153,5 +164,5 @@ class Relay implements UpstreamSink {
  * client leaves, a broken answer broken off for the client too.
  */
 export function relay(options: RelayOptions): void {
-  new Relay(options).send();
+  new Relay(options).start();
 }

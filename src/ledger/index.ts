@@ -7,4 +7,13 @@ export {
   type RecordFilter,
   type Summary,
 } from './memory-ledger.ts';
-export type { Miss, MissReason, PlanSummary, Prediction, RequestRecord, Savings } from './record.ts';
+export type { OwnCost } from './own-cost.ts';
+export type {
+  GateRecord,
+  Miss,
+  MissReason,
+  PlanSummary,
+  Prediction,
+  RequestRecord,
+  Savings,
+} from './record.ts';

@@ -103,6 +103,31 @@ describe('a summary', () => {
   });
 });
 
+describe('what we spent ourselves', () => {
+  const ledger = createMemoryLedger(10);
+  const spend = (atMs: number, scope: string, model: string): void =>
+    ledger.addOwn({ id: 'p', atMs, scope, model, purpose: 'keep-alive', costPicoUsd: 250_000_000_000n });
+  spend(10, 's', 'm');
+  spend(20, 's', 'n');
+  spend(30, 't', 'm');
+
+  it.each([
+    [{}, 0.75],
+    [{ fromMs: 20 }, 0.5],
+    [{ toMs: 20 }, 0.25],
+    [{ scope: 's' }, 0.5],
+    [{ scope: 't', model: 'm' }, 0.25],
+    [{ tag: 'any' }, 0],
+  ])('with %j is %f dollars, and no request', (filter, ownCostUsd) => {
+    expect(ledger.summary(filter)).toMatchObject({ ownCostUsd, requests: 0, costUsd: 0 });
+  });
+
+  it('is kept up to a bound', () => {
+    for (let count = 0; count < 100; count += 1) spend(40, 'u', 'm');
+    expect(ledger.summary().ownCostUsd).toBeLessThanOrEqual(11 * 0.25);
+  });
+});
+
 describe('a filter', () => {
   const ledger = createMemoryLedger();
   ledger.add(recordOf({ id: 'a', atMs: 10, scope: 's', model: 'm', tags: ['x', 'y'] }));

@@ -1,4 +1,5 @@
 import { noTokens, totalInputTokens, toUsd, type PicoUsd, type TokenCounts } from '../core/index.ts';
+import type { OwnCost } from './own-cost.ts';
 import type { RequestRecord } from './record.ts';
 
 /** Which records to look at; every member narrows. */
@@ -38,6 +39,8 @@ export interface Summary {
 /** Keeps records. */
 export interface Ledger {
   add(record: RequestRecord): void;
+  /** What we spent ourselves: in `ownCostUsd` of summaries, and in nothing else of them. */
+  addOwn(cost: OwnCost): void;
   summary(filter?: RecordFilter): Summary;
   /** Newest first; `before` is the id of a record that all given ones are older than. */
   list(limit: number, before?: string): readonly RequestRecord[];
@@ -46,14 +49,17 @@ export interface Ledger {
 /** Records kept in memory; the oldest go first. */
 export const RECORDS_MAX = 10_000;
 
-function matches(record: RequestRecord, filter: RecordFilter): boolean {
+function matchesCost(record: OwnCost | RequestRecord, filter: RecordFilter): boolean {
   return (
     (filter.fromMs === undefined || record.atMs >= filter.fromMs) &&
     (filter.toMs === undefined || record.atMs < filter.toMs) &&
     (filter.scope === undefined || record.scope === filter.scope) &&
-    (filter.model === undefined || record.model === filter.model) &&
-    (filter.tag === undefined || record.tags.includes(filter.tag))
+    (filter.model === undefined || record.model === filter.model)
   );
+}
+
+function matches(record: RequestRecord, filter: RecordFilter): boolean {
+  return matchesCost(record, filter) && (filter.tag === undefined || record.tags.includes(filter.tag));
 }
 
 function addTokens(a: TokenCounts, b: TokenCounts): TokenCounts {
@@ -89,7 +95,7 @@ function summariseMisses(records: readonly RequestRecord[]): Summary['misses'] {
 }
 
 /** Adds records up. Sums of money are integers until they are shown. */
-export function summarise(records: readonly RequestRecord[]): Summary {
+export function summarise(records: readonly RequestRecord[], own: readonly OwnCost[] = []): Summary {
   const tokens = records.reduce((sum, record) => addTokens(sum, record.usage ?? noTokens), noTokens);
   const cost = sumPico(records, (record) => record.cost?.totalPicoUsd);
   const totalInput = totalInputTokens(tokens);
@@ -99,7 +105,7 @@ export function summarise(records: readonly RequestRecord[]): Summary {
     costUsd: toUsd(cost),
     ...tokens,
     hitRatio: totalInput === 0 ? null : tokens.readTokens / totalInput,
-    ownCostUsd: 0,
+    ownCostUsd: toUsd(own.reduce((sum, { costPicoUsd }) => sum + costPicoUsd, 0n)),
     savedUsd: {
       noCaching: toUsd(sumPico(records, (record) => record.savings?.noCachingPicoUsd)),
       client: toUsd(sumPico(records, (record) => record.savings?.clientPicoUsd)),
@@ -112,13 +118,25 @@ export function summarise(records: readonly RequestRecord[]): Summary {
 /** A ledger that lives as long as the process: the newest `recordsMax` records. */
 export function createMemoryLedger(recordsMax: number = RECORDS_MAX): Ledger {
   let records: RequestRecord[] = [];
+  let own: OwnCost[] = [];
+  // What we send ourselves has no tags.
+  const ownOf = (filter: RecordFilter): readonly OwnCost[] =>
+    filter.tag === undefined ? own.filter((cost) => matchesCost(cost, filter)) : [];
   return {
     add(record) {
       records.push(record);
       // Cutting in blocks keeps adding cheap: one copy for every tenth part of the limit.
       if (records.length > recordsMax * 1.1) records = records.slice(-recordsMax);
     },
-    summary: (filter = {}) => summarise(records.filter((record) => matches(record, filter))),
+    addOwn(cost) {
+      own.push(cost);
+      if (own.length > recordsMax * 1.1) own = own.slice(-recordsMax);
+    },
+    summary: (filter = {}) =>
+      summarise(
+        records.filter((record) => matches(record, filter)),
+        ownOf(filter),
+      ),
     list(limit, before) {
       const end = before === undefined ? records.length : records.findIndex((record) => record.id === before);
       return end < 0 ? [] : records.slice(Math.max(0, end - limit), end).toReversed();

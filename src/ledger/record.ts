@@ -41,6 +41,21 @@ export interface Savings {
   readonly automaticPicoUsd: PicoUsd;
 }
 
+/** What holding requests back did for one of them. */
+export interface GateRecord {
+  /** `follower`: it waited for another to write; `leader`: others waited for it. Who takes a failed leader's place leads. */
+  readonly role: 'follower' | 'leader';
+  /** How its waiting ended: the leader's response began, the leader failed, it took too long, the client left; null: it did not wait here. */
+  readonly end: 'begun' | 'failed' | 'deadline' | 'left' | null;
+  readonly waitedMs: number;
+  /** Requests that waited for it. */
+  readonly followers: number;
+  /** Read instead of paid for again. */
+  readonly savedTokens: number;
+  /** Against the same tokens uncached, which is what a request that does not wait is sent with. */
+  readonly savedPicoUsd: PicoUsd;
+}
+
 /** One request for a message; holds nothing of the prompt's text. */
 export interface RequestRecord {
   readonly id: string;
@@ -66,6 +81,8 @@ export interface RequestRecord {
   readonly savings: Savings | null;
   readonly miss: Miss | null;
   readonly plan: PlanSummary | null;
+  /** null where nothing waited. */
+  readonly gate: GateRecord | null;
   /** Why the body was passed on unread; null when it was read. */
   readonly skipReason: string | null;
   /** A 400 about our markers made us send the original once more. */

@@ -22,9 +22,11 @@ export interface PromptRequest {
 }
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-const DIGIT_VALUES: ReadonlyMap<number, number> = new Map(
-  Array.from(DIGITS, (digit, value) => [digit.charCodeAt(0), value]),
-);
+/** The value of each character that is a digit; others get one of their own too. */
+const DIGIT_VALUES: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => {
+  const value = DIGITS.indexOf(String.fromCharCode(code));
+  return value < 0 ? code % 64 : value;
+});
 /** Base64 digits of a prefix id that make its number: 48 bits. */
 const KEY_DIGITS = 8;
 
@@ -33,7 +35,7 @@ export function keyOfPrefix(prefixId: PrefixId): number {
   let key = 0;
   for (let at = 0; at < KEY_DIGITS; at += 1) {
     const code = prefixId.charCodeAt(at);
-    key = key * 64 + (DIGIT_VALUES.get(code) ?? code % 64);
+    key = key * 64 + (DIGIT_VALUES[code] ?? code % 64);
   }
   return key;
 }

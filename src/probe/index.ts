@@ -8,8 +8,9 @@ export {
   type ProbePorts,
 } from './probe.ts';
 export {
-  openQuestionsOf,
+  agreedQuestions,
   readProfile,
+  readProfiles,
   writeProfile,
   type Certainty,
   type ProbeAnswer,

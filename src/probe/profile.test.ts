@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { defaultOpenQuestions } from '../core/index.ts';
-import { openQuestionsOf, readProfile, writeProfile, type ProbeProfile } from './profile.ts';
+import { agreedQuestions, readProfile, readProfiles, writeProfile, type ProbeProfile } from './profile.ts';
 
 const PROFILE: ProbeProfile = {
   version: 1,
@@ -58,12 +58,33 @@ describe('profiles', () => {
     expect(file.startsWith(join(folder, 'profiles', '/'))).toBe(true);
   });
 
+  it('are found by platform, whatever else lies in the folder', () => {
+    const file = writeProfile(folder, PROFILE);
+    const other = { ...PROFILE, model: 'claude-opus-4-6' };
+    writeProfile(folder, other);
+    writeProfile(folder, { ...PROFILE, platform: 'elsewhere' });
+    writeFileSync(`${file}.new`, '{');
+    const models = readProfiles(folder, PROFILE.platform).map(({ model }) => model);
+    expect(models.toSorted()).toEqual(['claude-opus-4-6', 'claude-sonnet-4-5']);
+    expect(readProfiles(join(folder, 'none'), PROFILE.platform)).toEqual([]);
+  });
+
   it('set the switches that were answered for sure', () => {
-    expect(openQuestionsOf(PROFILE)).toEqual({
-      ...defaultOpenQuestions,
-      readRefreshes: 'hit',
-      readUpgradesTtl: true,
-      earlyEvictionMs: null,
-    });
+    const { open, told } = agreedQuestions([PROFILE]);
+    expect(open).toEqual({ ...defaultOpenQuestions, readRefreshes: 'hit', readUpgradesTtl: true });
+    expect(told).toEqual([
+      'readUpgradesTtl is true (claude-sonnet-4-5)',
+      'readRefreshes is hit (claude-sonnet-4-5)',
+    ]);
+    expect(agreedQuestions([])).toEqual({ open: defaultOpenQuestions, told: [] });
+  });
+
+  it('that contradict each other leave the default', () => {
+    const answers = [
+      { name: 'readRefreshes', value: 'path', certainty: 'repeated', seen: ['a'] },
+      { name: 'readUpgradesTtl', value: true, certainty: 'repeated', seen: ['b'] },
+    ] as const;
+    const { open } = agreedQuestions([PROFILE, { ...PROFILE, model: 'another', answers }]);
+    expect([open.readRefreshes, open.readUpgradesTtl]).toEqual(['path', true]);
   });
 });

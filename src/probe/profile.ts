@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { defaultOpenQuestions, isObject, type OpenQuestions } from '../core/index.ts';
@@ -45,8 +45,23 @@ export function writeProfile(dataDir: string, profile: ProbeProfile): string {
 
 /** The profile of a platform (its host) and a model; null where there is none that can be read. */
 export function readProfile(dataDir: string, platform: string, model: string): ProbeProfile | null {
+  return readFile(profilePath(dataDir, platform, model));
+}
+
+/** The profiles of a platform, for all models that were asked. */
+export function readProfiles(dataDir: string, platform: string): readonly ProbeProfile[] {
   try {
-    const value: unknown = JSON.parse(readFileSync(profilePath(dataDir, platform, model), 'utf8'));
+    const folder = join(dataDir, 'profiles');
+    const found = readdirSync(folder).flatMap((name) => readFile(join(folder, name)) ?? []);
+    return found.filter((profile) => profile.platform === platform);
+  } catch {
+    return [];
+  }
+}
+
+function readFile(path: string): ProbeProfile | null {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
     const isProfile = isObject(value) && value['version'] === 1 && Array.isArray(value['answers']);
     return isProfile ? (value as unknown as ProbeProfile) : null;
   } catch {
@@ -55,14 +70,30 @@ export function readProfile(dataDir: string, platform: string, model: string): P
 }
 
 /**
- * The switches of `core` as a profile has them: answers that are sure, defaults for the rest.
- *
- * @example openQuestionsOf(profile).entriesAre
+ * The switches on which all profiles agree that are sure of them; the default where they contradict each other or none is
+ * sure. `told` names the profiles' models by switch that is not the default.
  */
-export function openQuestionsOf(profile: ProbeProfile): OpenQuestions {
-  const known = profile.answers.filter(
-    ({ name, certainty }) =>
-      name in defaultOpenQuestions && (certainty === 'repeated' || certainty === 'once'),
-  );
-  return { ...defaultOpenQuestions, ...Object.fromEntries(known.map(({ name, value }) => [name, value])) };
+export function agreedQuestions(profiles: readonly ProbeProfile[]): {
+  readonly open: OpenQuestions;
+  readonly told: readonly string[];
+} {
+  const sure = profiles
+    .flatMap(({ model, answers }) => answers.map((answer) => ({ ...answer, model })))
+    .filter(({ certainty }) => certainty === 'repeated' || certainty === 'once');
+  const names = Object.keys(defaultOpenQuestions) as (keyof OpenQuestions)[];
+  const agreed = names.flatMap((name) => {
+    const answers = sure.filter((answer) => answer.name === name);
+    const values = new Set(answers.map(({ value }) => value));
+    const [value] = values;
+    if (values.size !== 1 || value === defaultOpenQuestions[name]) return [];
+    return [{ name, value, models: answers.map(({ model }) => model) }];
+  });
+  const open = {
+    ...defaultOpenQuestions,
+    ...Object.fromEntries(agreed.map(({ name, value }) => [name, value])),
+  };
+  return {
+    open,
+    told: agreed.map(({ name, value, models }) => `${name} is ${value} (${models.join(', ')})`),
+  };
 }

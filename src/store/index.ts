@@ -1,4 +1,7 @@
 /** Where state is kept: one small port, in memory, in a file, or on a Redis server. */
+import type { CacheStore } from './cache/cache-store.ts';
+import type { MemcachedCacheOptions } from './cache/memcached-cache.ts';
+import type { RedisCacheOptions } from './cache/redis-cache.ts';
 import type { ChangeFeed, RedisFeedOptions } from './redis/redis-feed.ts';
 import type { Leases, RedisLeasesOptions } from './redis/redis-leases.ts';
 import type { Jobs, RedisJobsOptions } from './redis/redis-jobs.ts';
@@ -8,6 +11,10 @@ import type { SqliteStoreOptions } from './sqlite/sqlite-store.ts';
 import type { StatePlace } from './state-place.ts';
 import type { Store } from './store.ts';
 
+export { createMemoryCache, openSqliteCache, type SqliteCacheOptions } from './cache/local-caches.ts';
+export type { CacheStore } from './cache/cache-store.ts';
+export type { MemcachedCacheOptions } from './cache/memcached-cache.ts';
+export type { RedisCacheOptions } from './cache/redis-cache.ts';
 export { createDocuments, type Documents, type ReadDocument } from './documents.ts';
 export { createMemoryStore, type MemoryStoreOptions } from './memory-store.ts';
 export { placeInStore } from './place-in-store.ts';
@@ -126,4 +133,28 @@ export async function reachRedis(url: string): Promise<string | null> {
   } finally {
     link.close();
   }
+}
+
+/**
+ * A cache on a Redis server, shared by many machines; the client is loaded by this call. A server that is not there fails
+ * calls, quickly, and not the opening.
+ *
+ * @throws RangeError for a URL that is none; StoreError `STORE_UNUSABLE` when the package ioredis is not installed.
+ */
+export async function openRedisCache(options: RedisCacheOptions): Promise<CacheStore> {
+  const [{ openRedisLink }, { RedisCache }] = await Promise.all([
+    import('./redis/redis-link.ts'),
+    import('./cache/redis-cache.ts'),
+  ]);
+  return new RedisCache(await openRedisLink({ url: options.url, timeoutMs: options.timeoutMs }), options);
+}
+
+/**
+ * A cache on a Memcached server, shared by many machines; the client is loaded by this call.
+ *
+ * @throws RangeError for an address that is none; StoreError `STORE_UNUSABLE` when the package memcache-client is not installed.
+ */
+export async function openMemcachedCache(options: MemcachedCacheOptions): Promise<CacheStore> {
+  const { MemcachedCache } = await import('./cache/memcached-cache.ts');
+  return MemcachedCache.open(options);
 }

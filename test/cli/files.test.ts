@@ -95,6 +95,31 @@ describe('plan', () => {
     ]);
   });
 
+  it('of several requests it plans the last, and tells what keeps it from reading what those before wrote', async () => {
+    const { stdout } = await runCli(['plan', first, edited, '--json']);
+    const plan = JSON.parse(stdout) as PlanDocument;
+    expect(Object.keys(plan)).toEqual(['model', 'blocks', 'breakpoints', 'expected', 'findings']);
+    const startByte = handbook.indexOf('150:');
+    expect(plan.findings.filter(({ code }) => code !== 'no-breakpoint')).toEqual([
+      {
+        code: 'volatile-text',
+        place: null,
+        sentence: expect.stringContaining('in system, bytes'),
+        advice: expect.stringContaining('block of its own'),
+        path: 'system',
+        ranges: [{ kind: 'text', startByte, endByte: startByte + 2 }],
+        moved: [],
+        seen: 1,
+        requests: 2,
+        lostTokens: expect.any(Number),
+        costUsd: expect.any(Number),
+      },
+    ]);
+    expect((await runCli(['plan', first, edited])).stdout).toContain('seen in 1 of 2 requests');
+    const extended = JSON.parse((await runCli(['plan', first, second, '--json'])).stdout) as PlanDocument;
+    expect(extended.findings.every(({ code }) => code === 'no-breakpoint')).toBe(true);
+  });
+
   it("--json tells the client's markers and what is wrong with them", async () => {
     const read = async (file: string): Promise<PlanDocument> =>
       JSON.parse((await runCli(['plan', file, '--json'])).stdout) as PlanDocument;

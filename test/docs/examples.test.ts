@@ -48,6 +48,15 @@ const EXPECTED: Readonly<Record<string, readonly RegExp[]>> = {
     /^support: live prefixes lost by an edit of handbook: 1$/,
     /^writing them again costs \$0\.\d{4} more than reading them$/,
   ],
+  'warm-prompts.ts': [
+    /^2 requests, about \$0\.0\d+$/,
+    /^returns: wrote, wrote \d{4}, read 0$/,
+    /^delivery: wrote, wrote \d{4}, read \d{4}$/,
+    /^the first round cost \$0\.0\d+$/,
+    /^returns: already-warm, wrote 0, read \d{4}$/,
+    /^delivery: already-warm, wrote 0, read \d{4}$/,
+    /^the second round cost \$0\.000\d+$/,
+  ],
   'optimise-from-usage.ts': [
     /^steady: 1h at system-end, saves \$77\.08 a month$/,
     /^ {2}nine tenths of such months: \$7\d\.\d\d to \$7\d\.\d\d$/,

@@ -34,6 +34,7 @@ export function recordOf(more: Partial<RequestRecord> = {}): RequestRecord {
     savings: null,
     miss: null,
     plan: null,
+    gate: null,
     skipReason: null,
     isResent: false,
     isPartial: false,

@@ -15,7 +15,7 @@ import {
   type PicoUsd,
   type Ttl,
 } from '../../core/index.ts';
-import type { Analysis } from '../../engine/index.ts';
+import type { Analysis, TrafficFinding } from '../../engine/index.ts';
 
 /** A breakpoint of a plan: ours with the code of its place, or the client's. */
 export interface PlannedMarker {
@@ -35,6 +35,19 @@ export interface PlanFinding {
   readonly sentence: string;
 }
 
+/** What several requests show together; see `docs/findings.md`. */
+export interface PlanTrafficFinding extends Omit<PlanFinding, 'code'> {
+  readonly code: TrafficFinding['code'];
+  readonly advice: string;
+  readonly path: string | null;
+  readonly ranges: TrafficFinding['ranges'];
+  readonly moved: readonly string[];
+  readonly seen: number;
+  readonly requests: number;
+  readonly lostTokens: number;
+  readonly costUsd: number;
+}
+
 /** The plan of one request as `plan --json` prints it. */
 export interface PlanDocument {
   readonly model: string;
@@ -42,7 +55,7 @@ export interface PlanDocument {
   readonly breakpoints: readonly PlannedMarker[];
   /** USD of input for one request, on average over requests like it, and without any caching. */
   readonly expected: { readonly costUsd: number; readonly withoutCachingUsd: number };
-  readonly findings: readonly PlanFinding[];
+  readonly findings: readonly (PlanFinding | PlanTrafficFinding)[];
 }
 
 /** Input cost of a request sent for the first time and sent again while its entries live. */
@@ -124,8 +137,19 @@ function findingsOf({ plan, prompt }: Analysis): readonly PlanFinding[] {
   return findings;
 }
 
-/** The plan of one request for programs. */
-export function describePlan(analysis: Analysis, costs: Forecasts, atMs: number): PlanDocument {
+function describeTraffic(finding: TrafficFinding): PlanTrafficFinding {
+  const { code, sentence, advice, path, ranges, moved, seen, requests, lostTokens, costPicoUsd } = finding;
+  const costUsd = toUsd(costPicoUsd);
+  return { code, place: null, sentence, advice, path, ranges, moved, seen, requests, lostTokens, costUsd };
+}
+
+/** The plan of one request for programs, with what it and those before it show together. */
+export function describePlan(
+  analysis: Analysis,
+  costs: Forecasts,
+  atMs: number,
+  traffic: readonly TrafficFinding[],
+): PlanDocument {
   const { cumulativeTokens } = analysis.chain;
   return {
     model: analysis.prompt.model.facts.id,
@@ -139,6 +163,6 @@ export function describePlan(analysis: Analysis, costs: Forecasts, atMs: number)
       costUsd: expectedUsd(analysis, costs, atMs),
       withoutCachingUsd: toUsd(costs.uncachedPicoUsd),
     },
-    findings: findingsOf(analysis),
+    findings: [...findingsOf(analysis), ...traffic.map(describeTraffic)],
   };
 }

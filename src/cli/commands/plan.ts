@@ -2,13 +2,13 @@ import { Option, type Command } from 'commander';
 import picocolors from 'picocolors';
 
 import { formatUsd, PICO_PER_USD } from '../../core/index.ts';
-import { analyseRequest, type Analysis } from '../../engine/index.ts';
+import { analyseSuccessive, type Analysis, type TrafficFinding } from '../../engine/index.ts';
 import { systemClock } from '../../runtime/index.ts';
 import { spliceMarkers } from '../../wire/index.ts';
 import { UsageError } from '../errors.ts';
 import { printJson, printLine, readRequestFile } from '../io.ts';
 import { renderTable } from '../table.ts';
-import { describePlan, forecast } from './plan-facts.ts';
+import { describePlan, forecast, type PlanDocument } from './plan-facts.ts';
 import { drawPrompt } from './plan-picture.ts';
 
 interface PlanFlags {
@@ -29,36 +29,53 @@ function printBreakpoints({ plan, prompt, chain }: Analysis): void {
   );
 }
 
-function printPlan(analysis: Analysis, atMs: number): void {
+function printFindings({ findings }: PlanDocument): void {
+  const paint = {
+    'model-unknown': picocolors.yellow,
+    'markers-refused': picocolors.red,
+    'no-breakpoint': picocolors.dim,
+  };
+  for (const finding of findings) {
+    if ('advice' in finding) {
+      const lost = `~${finding.lostTokens.toLocaleString('en-US')} tokens`;
+      const often = `seen in ${finding.seen} of ${finding.requests} requests, ${lost} that could have been read`;
+      printLine(picocolors.yellow(`${finding.sentence} (${often}): ${finding.advice}`));
+    } else {
+      printLine(paint[finding.code](finding.sentence));
+    }
+  }
+}
+
+function printPlan(analysis: Analysis, traffic: readonly TrafficFinding[], atMs: number): void {
   const { facts } = analysis.prompt.model;
   const costs = forecast(analysis, atMs);
-  const description = describePlan(analysis, costs, atMs);
+  const description = describePlan(analysis, costs, atMs, traffic);
   const total = costs.first.totalTokens.toLocaleString('en-US');
   printLine(
     `${picocolors.bold(facts.id)}, about ${total} tokens, minimum ${facts.minCacheableTokens.toLocaleString('en-US')}`,
   );
   for (const line of drawPrompt(description)) printLine(line);
   printBreakpoints(analysis);
-  const paint = { 'model-unknown': picocolors.yellow, 'markers-refused': picocolors.red };
-  for (const { code, sentence } of description.findings)
-    printLine(code === 'no-breakpoint' ? picocolors.dim(sentence) : paint[code](sentence));
+  printFindings(description);
   const again = `${formatUsd(costs.firstPicoUsd)} first, ${formatUsd(costs.nextPicoUsd)} again within the TTL`;
   const uncached = `${formatUsd(costs.uncachedPicoUsd)} uncached (estimated)`;
   const mean = formatUsd(BigInt(Math.round(description.expected.costUsd * Number(PICO_PER_USD))));
   printLine(`input cost: ${again}, ${uncached}; ${mean} on average with the expected reuse`);
 }
 
-function plan(file: string, flags: PlanFlags): void {
-  const { bytes } = readRequestFile(file);
-  const analysis = analyseRequest(bytes, { placement: flags.placement });
-  if ('skipReason' in analysis) throw new UsageError(`${file} is left as it is: ${analysis.skipReason}`);
+function plan(files: readonly string[], flags: PlanFlags): void {
+  const bodies = files.map((file) => readRequestFile(file).bytes);
+  const { analyses, findings } = analyseSuccessive(bodies, { placement: flags.placement });
+  const analysis = analyses.at(-1);
+  if (!analysis || 'skipReason' in analysis)
+    throw new UsageError(`${files.at(-1)} is left as it is: ${analysis?.skipReason}`);
   if (flags.apply) {
     process.stdout.write(spliceMarkers(analysis.bytes, analysis.map, analysis.plan.added).bytes);
     return;
   }
   const atMs = systemClock.nowMs();
-  if (flags.json) printJson(describePlan(analysis, forecast(analysis, atMs), atMs));
-  else printPlan(analysis, atMs);
+  if (flags.json) printJson(describePlan(analysis, forecast(analysis, atMs), atMs, findings));
+  else printPlan(analysis, findings, atMs);
 }
 
 /** `plan`: where breakpoints go in one request, and why. */
@@ -66,7 +83,10 @@ export function addPlanCommand(program: Command): void {
   program
     .command('plan')
     .description('where breakpoints go in one Messages request, with TTLs, reasons and expected cost')
-    .argument('<file>', 'the request as JSON; - reads stdin')
+    .argument(
+      '<files...>',
+      'the request as JSON; - reads stdin. Of several, sent one after the other: the last, and what keeps them from reading what those before wrote',
+    )
     .addOption(
       new Option('--apply', 'print the request with markers put in, byte for byte otherwise').conflicts(
         'json',

@@ -1,8 +1,9 @@
 import { Option, type Command } from 'commander';
 
-import { defaultCacheRules, defaultCatalogue, scaleTtls, type Catalogue } from '../../core/index.ts';
+import { defaultCatalogue, type Catalogue } from '../../core/index.ts';
 import { MODES, type Mode } from '../../engine/index.ts';
 import { reachUpstream, startGateway, type RequestLog } from '../../gateway/index.ts';
+import { LearnedPlanner } from '../../planner/index.ts';
 import {
   createLogger,
   isLoopbackHost,
@@ -12,12 +13,21 @@ import {
   type RunningServer,
 } from '../../runtime/index.ts';
 import type { ConfigFile } from '../config.ts';
-import { defaultDataDir, readInstallationSecret } from '../data-dir.ts';
+import { defaultDataDir } from '../data-dir.ts';
 import { CommandError, UsageError } from '../errors.ts';
 import { printJson, printLine, untilStopped } from '../io.ts';
 import { listeningLine, listenOptions, parseFactor, parsePort } from '../options.ts';
+import { probedRules } from '../probed-rules.ts';
+import { addGateOptions, openServeGate, type GateFlags } from '../serve-gate.ts';
+import {
+  addKeepAliveOptions,
+  openServeKeepAlive,
+  readKeepAliveCalendar,
+  type KeepAliveFlags,
+} from '../serve-keep-alive.ts';
+import { addStateOptions, checkRedis, openServeState, readSecret, type StateFlags } from '../serve-state.ts';
 
-interface ServeFlags {
+interface ServeFlags extends KeepAliveFlags, StateFlags, GateFlags {
   readonly port: number;
   readonly host: string;
   readonly json?: boolean;
@@ -32,7 +42,6 @@ interface ServeFlags {
   readonly logLevel: LogLevel;
   readonly config?: string;
   readonly check?: boolean;
-  readonly dataDir: string;
 }
 
 /** The word that starts an emulator inside instead of naming an upstream. */
@@ -91,7 +100,7 @@ async function requestLog(level: LogLevel): Promise<RequestLog> {
   };
 }
 
-/** `--check`: the configuration has been read by now; what is left is whether the upstream answers. */
+/** `--check`: the configuration has been read by now; what is left is whether the upstream answers, and Redis. */
 async function check(flags: ServeFlags): Promise<void> {
   const isInside = flags.upstream === EMULATOR;
   // Without user name and password, which a URL may hold.
@@ -99,6 +108,7 @@ async function check(flags: ServeFlags): Promise<void> {
   const options = { url: flags.upstream, proxy: proxyFromEnvironment(), responseTimeoutMs: 30_000 };
   const failure = isInside ? null : await reachUpstream(options, systemTimers);
   if (failure !== null) throw new CommandError(`the upstream ${shown} cannot be reached: ${failure}`);
+  await checkRedis(flags);
   if (flags.json) printJson({ ok: true, upstream: shown });
   else
     printLine(
@@ -129,10 +139,17 @@ async function serve(given: ServeFlags, command: Command): Promise<void> {
       `--admin-host ${flags.adminHost} is open to other machines: give it an --admin-token`,
     );
   }
+  const calendar = await readKeepAliveCalendar(flags);
   if (flags.check) return check(flags);
-  const rules = scaleTtls(defaultCacheRules, flags.ttlScale);
-  const { secret, warning } = readInstallationSecret(flags.dataDir);
-  if (warning !== null) process.stderr.write(`cachewright: ${warning}\n`);
+  const rules = probedRules(flags);
+  const secret = readSecret(flags);
+  const planner = new LearnedPlanner({
+    keepsAlive: flags.keepAlive === 'on',
+    entriesAre: rules.open.entriesAre,
+  });
+  const state = await openServeState(planner, secret, flags);
+  const gate = await openServeGate(flags);
+  const keepAlive = await openServeKeepAlive(flags, calendar, secret, rules);
   const log = await requestLog(flags.logLevel);
   const emulator = named === EMULATOR ? await startInside(flags.ttlScale) : null;
   const gateway = await startGateway({
@@ -141,11 +158,20 @@ async function serve(given: ServeFlags, command: Command): Promise<void> {
     adminListen: { host: flags.adminHost, port: flags.adminPort },
     adminToken: flags.adminToken || null,
     adminHosts: flags.adminAllowHost ?? [],
-    engine: { mode: flags.mode, placement: flags.placement, rules, catalogue, secret },
+    engine: {
+      mode: flags.mode,
+      placement: flags.placement,
+      gate: gate.options,
+      keepAlive: keepAlive.options,
+      rules,
+      catalogue,
+      secret,
+      planner,
+    },
     proxy: emulator ? null : proxyFromEnvironment(),
     log,
   }).catch(async (error: unknown) => {
-    await emulator?.close(0);
+    await Promise.all([emulator?.close(0), gate.close(), keepAlive.close(), state.close()]);
     throw error;
   });
   if (emulator) printLine(listeningLine('emulator', emulator.url, isJson));
@@ -153,6 +179,8 @@ async function serve(given: ServeFlags, command: Command): Promise<void> {
   printLine(listeningLine('admin', gateway.admin.url, isJson));
   await untilStopped();
   await gateway.close();
+  // Now that the last answer has been learned from.
+  await Promise.all([gate.close(), state.close()]);
   await emulator?.close();
 }
 
@@ -191,6 +219,9 @@ export function addServeCommand(program: Command): void {
     .description('the gateway: set ANTHROPIC_BASE_URL to it and change nothing else');
   for (const option of listenOptions(8788, 'CACHEWRIGHT_')) command.addOption(option);
   addAdminOptions(command);
+  addStateOptions(command, defaultDataDir(process.env));
+  addGateOptions(command);
+  addKeepAliveOptions(command);
   command
     .addOption(
       new Option('--upstream <url>', `where requests go; the word ${EMULATOR} starts one inside`)
@@ -223,11 +254,6 @@ export function addServeCommand(program: Command): void {
         .choices([...LOG_LEVELS])
         .default('info')
         .env('CACHEWRIGHT_LOG_LEVEL'),
-    )
-    .addOption(
-      new Option('--data-dir <folder>', 'where state is kept: the secret of this installation')
-        .default(defaultDataDir(process.env))
-        .env('CACHEWRIGHT_DATA_DIR'),
     )
     .addOption(
       new Option('--config <file>', 'JSON file with any of these options, and models').env(

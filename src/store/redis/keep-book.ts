@@ -36,6 +36,8 @@ export interface Taken {
   readonly ended: readonly string[];
   /** The server has been started since the last call: it may have lost what it was told. */
   readonly isNewRun: boolean;
+  /** Entries that were renewed since the last call, and their ends by this machine's clock. */
+  readonly renewed: ReadonlyMap<string, number>;
   /** Goes up with every order. */
   readonly orders: string;
 }
@@ -72,6 +74,7 @@ export class KeepBook {
   /** The server's clock less ours; null until it has been asked. */
   #offsetMs: number | null = null;
   #run = '';
+  #newsSeen = '0-0';
 
   static async open(options: KeepBookOptions): Promise<KeepBook> {
     const book = new KeepBook(await openRedisLink(options), options);
@@ -120,8 +123,8 @@ export class KeepBook {
   async take(limit: number): Promise<Taken> {
     const { machine, leaseMs, quietMs, clock } = this.#options;
     const beforeMs = clock.nowMs();
-    const answer = await this.#call('take', [machine, leaseMs, limit, quietMs]);
-    const [now, id, orders, found, ended] = answer as readonly unknown[];
+    const answer = await this.#call('take', [machine, leaseMs, limit, quietMs, this.#newsSeen]);
+    const [now, id, orders, found, ended, told] = answer as readonly unknown[];
     this.#setClock(Number(text(now)), beforeMs);
     const isNewRun = this.#run !== text(id);
     this.#run = text(id);
@@ -130,7 +133,19 @@ export class KeepBook {
       const [key = '', window = '', turn = ''] = fields.slice(index * 3);
       return { key, window, turn };
     });
-    return { due, ended: texts(ended), isNewRun, orders: text(orders) };
+    return { due, ended: texts(ended), isNewRun, renewed: this.#readNews(told), orders: text(orders) };
+  }
+
+  #readNews(told: unknown): ReadonlyMap<string, number> {
+    const news = Array.isArray(told) ? (told as readonly (readonly [unknown, unknown])[]) : [];
+    const last = news.at(-1);
+    if (last) this.#newsSeen = text(last[0]);
+    return new Map(
+      news.map(([, fields]) => {
+        const [, key = '', , expires = ''] = texts(fields);
+        return [key, Number(expires) - (this.#offsetMs ?? 0)];
+      }),
+    );
   }
 
   /** null where another has it, or where it has moved. */

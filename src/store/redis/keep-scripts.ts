@@ -9,7 +9,7 @@ const HEAD = `
 local base = KEYS[1]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local due, machines, run = base .. ':due', base .. ':machines', base .. ':run'
+local due, machines, run, news = base .. ':due', base .. ':machines', base .. ':run', base .. ':news'
 local function whole(number) return string.format('%.0f', number) end
 local function entryOf(key) return base .. ':entry:' .. key end
 local function holdersOf(key) return base .. ':holders:' .. key end
@@ -64,8 +64,9 @@ return 1
 `;
 
 /**
- * What is due, each for a lease, so that it comes again if whoever takes it dies. Arguments: machine, lease, limit, how long
- * a server that was started again gives nothing out, so that all can tell it what they know.
+ * What is due, each for a lease, so that it comes again if whoever takes it dies; and which entries others have renewed, so
+ * that each machine can tell it should the server lose it. Arguments: machine, lease, limit, how long a server that was
+ * started again gives nothing out, so that all can tell it what they know, and the last news that the machine has seen.
  */
 const TAKE = `
 local machine, lease, limit, quiet = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -90,7 +91,8 @@ if now >= tonumber(redis.call('HGET', run, 'quiet')) then
     end
   end
 end
-return {whole(now), id, orders, found, ended}
+local told = redis.call('XRANGE', news, '(' .. ARGV[5], '+', 'COUNT', 2000)
+return {whole(now), id, orders, found, ended, told}
 `;
 
 /** Arguments: key, end for which it was due, lease. */
@@ -124,6 +126,7 @@ redis.call('HINCRBY', entryOf(key), 'pings', 1)
 local spent = whole(tonumber(known[3] or 0) + tonumber(ARGV[5]))
 redis.call('HSET', entryOf(key), 'expires', whole(ends), 'spent', spent, 'ping', ARGV[6])
 if known[4] == ARGV[2] then redis.call('HDEL', entryOf(key), 'claimed') end
+redis.call('XADD', news, 'MAXLEN', '~', 10000, '*', 'key', key, 'expires', whole(ends))
 put(key, ends - lead, margin)
 return 1
 `;
@@ -188,6 +191,7 @@ for index = 3, #ARGV, 2 do
 end
 for _, spender in ipairs(redis.call('SMEMBERS', base .. ':spenders')) do
   local fields = redis.call('HGETALL', base .. ':spent:' .. spender)
+  if #fields == 0 then redis.call('SREM', base .. ':spenders', spender) end
   for at = 1, #fields, 2 do
     local ends = (tonumber(fields[at]) + 1) * 60000
     if ends <= now - longest then redis.call('HDEL', base .. ':spent:' .. spender, fields[at]) end

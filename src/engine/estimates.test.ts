@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+
+import { readPrompt, type JsonObject } from '../core/index.ts';
+import { createEstimateMemory, estimatePrompt, type EstimateOptions } from './estimates.ts';
+
+const SENTENCES = [
+  'The parcel left the warehouse on Tuesday. ',
+  'if (entry === undefined) return null;\n',
+  '{"level":"warn","status":503}\n',
+];
+
+/** A conversation whose texts differ in kind and length. */
+function conversation(steps: number): JsonObject {
+  const fill = (index: number, times: number): string => (SENTENCES[index % 3] ?? '').repeat(times);
+  const messages = Array.from({ length: steps }, (_, index) => [
+    {
+      role: 'assistant',
+      content: [
+        { type: 'text', text: fill(index, 1 + (index % 5)) },
+        {
+          type: 'tool_use',
+          id: `t${index}`,
+          name: 'read',
+          input: { path: fill(index + 1, 1 + (index % 7)) },
+        },
+      ],
+    },
+    {
+      role: 'user',
+      content: [{ type: 'tool_result', tool_use_id: `t${index}`, content: fill(index, 5 + (index % 11)) }],
+    },
+  ]);
+  return { model: 'claude-opus-5-5', system: fill(0, 50), messages: messages.flat() };
+}
+
+/** Tokens of each block, and of the whole. */
+function estimate(body: JsonObject, options: EstimateOptions): { tokens: readonly number[]; raw: number } {
+  const prompt = readPrompt(body);
+  const made = estimatePrompt(prompt, {}, createEstimateMemory(options));
+  const tokens = prompt.blocks.map((block, index) => made.next(block, `prefix ${index}`));
+  return { tokens, raw: made.rawTokens() };
+}
+
+describe('a sampled estimate', () => {
+  it('of a short conversation is the estimate itself', () => {
+    const body = conversation(15);
+    expect(estimate(body, { isSampled: true })).toEqual(estimate(body, {}));
+  });
+
+  it('of a long one is close to it in sum', () => {
+    const body = conversation(500);
+    const [sampled, whole] = [estimate(body, { isSampled: true }), estimate(body, {})];
+    expect(sampled.raw / whole.raw).toBeGreaterThan(0.95);
+    expect(sampled.raw / whole.raw).toBeLessThan(1.05);
+    expect(sampled.tokens).not.toEqual(whole.tokens);
+  });
+
+  it('reads every image, however much else there is', () => {
+    const image = { type: 'image', source: { type: 'url', url: 'https://example.com/a.png' } };
+    const result = { type: 'tool_result', tool_use_id: 't', content: [image] };
+    const long = conversation(500);
+    const messages = Array.isArray(long['messages']) ? long['messages'] : [];
+    const body = { ...long, messages: [...messages, { role: 'user', content: [image, result] }] };
+    const last = (options: EstimateOptions): readonly number[] => estimate(body, options).tokens.slice(-2);
+    expect(last({ isSampled: true })).toEqual(last({}));
+  });
+
+  it('remembers what it gave for a block', () => {
+    const prompt = readPrompt(conversation(500));
+    const memory = createEstimateMemory({ isSampled: true });
+    const run = (): readonly number[] => {
+      const made = estimatePrompt(prompt, {}, memory);
+      return prompt.blocks.map((block, index) => made.next(block, `prefix ${index}`));
+    };
+    expect(run()).toEqual(run());
+  });
+});
