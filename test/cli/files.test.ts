@@ -60,14 +60,18 @@ describe('plan', () => {
     expect(result.stdout).toMatch(/input cost: \$0\.\d+ first, \$0\.\d+ again within the TTL/);
   });
 
-  it('draws the prompt: segments, tokens, what is cached for how long, markers', async () => {
+  it('draws the prompt: segments, tokens, what is cached for how long, how often it changes, markers', async () => {
     const { stdout } = await runCli(['plan', segmented]);
     const lines = stdout.split('\n');
-    expect(lines[1]).toMatch(/^ {2}tools {5} +~\d+ {2}█+ +5m {2}tools\.0$/);
+    expect(lines[1]).toMatch(/^ {2}tools {5} +~\d+ {2}█+ +5m {2}seldom\? {6}tools\.0$/);
     expect(lines[2]).toMatch(
-      /^ {2}system {4}~\d,\d+ {2}█{24} {2}5m {2}system\.0 to system\.1 {2}◀ 5m client$/,
+      /^ {2}system {4}~\d,\d+ {2}█{24} {2}5m {2}seldom\? +system\.0 to system\.1 {2}◀ 5m client$/,
     );
-    expect(lines[3]).toMatch(/^ {2}messages +~\d+ {2}░+ +-- {2}messages\.0\.content$/);
+    expect(lines[3]).toMatch(/^ {2}messages +~\d+ {2}░+ +-- {2}every turn\? {2}messages\.0\.content$/);
+    const { stdout: twice } = await runCli(['plan', segmented, segmented]);
+    expect(twice.split('\n')[2]).toMatch(/5m {2}same in 1 {2}system\.0 to system\.1/);
+    const { stdout: other } = await runCli(['plan', first, segmented]);
+    expect(other.split('\n')[2]).toMatch(/5m {2}changed in 1 of 1 {2}system\.0 to system\.1/);
   });
 
   it('--json is one document', async () => {

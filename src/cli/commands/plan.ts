@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 import picocolors from 'picocolors';
 
-import { formatUsd, PICO_PER_USD } from '../../core/index.ts';
+import { formatUsd, pathText, PICO_PER_USD } from '../../core/index.ts';
 import { analyseSuccessive, type Analysis, type TrafficFinding } from '../../engine/index.ts';
 import { systemClock } from '../../runtime/index.ts';
 import { spliceMarkers } from '../../wire/index.ts';
@@ -9,7 +9,7 @@ import { UsageError } from '../errors.ts';
 import { printJson, printLine, readRequestFile } from '../io.ts';
 import { renderTable } from '../table.ts';
 import { describePlan, forecast, type PlanDocument } from './plan-facts.ts';
-import { drawPrompt } from './plan-picture.ts';
+import { drawPrompt, type BlockChanges } from './plan-picture.ts';
 
 interface PlanFlags {
   readonly apply?: boolean;
@@ -46,7 +46,22 @@ function printFindings({ findings }: PlanDocument): void {
   }
 }
 
-function printPlan(analysis: Analysis, traffic: readonly TrafficFinding[], atMs: number): void {
+/** In how many of the requests before it a block was another, by its path. */
+function changesSince(analysis: Analysis, before: readonly Analysis[]): BlockChanges {
+  const contents = ({ prompt }: Analysis): ReadonlyMap<string, string> =>
+    new Map(prompt.blocks.map(({ path, content }) => [pathText(path), content]));
+  const now = contents(analysis);
+  const then = before.map(contents);
+  const differed = (path: string): number => then.filter((each) => each.get(path) !== now.get(path)).length;
+  return { earlier: before.length, differed };
+}
+
+function printPlan(
+  analysis: Analysis,
+  before: readonly Analysis[],
+  traffic: readonly TrafficFinding[],
+  atMs: number,
+): void {
   const { facts } = analysis.prompt.model;
   const costs = forecast(analysis, atMs);
   const description = describePlan(analysis, costs, atMs, traffic);
@@ -54,7 +69,7 @@ function printPlan(analysis: Analysis, traffic: readonly TrafficFinding[], atMs:
   printLine(
     `${picocolors.bold(facts.id)}, about ${total} tokens, minimum ${facts.minCacheableTokens.toLocaleString('en-US')}`,
   );
-  for (const line of drawPrompt(description)) printLine(line);
+  for (const line of drawPrompt(description, changesSince(analysis, before))) printLine(line);
   printBreakpoints(analysis);
   printFindings(description);
   const again = `${formatUsd(costs.firstPicoUsd)} first, ${formatUsd(costs.nextPicoUsd)} again within the TTL`;
@@ -75,7 +90,10 @@ function plan(files: readonly string[], flags: PlanFlags): void {
   }
   const atMs = systemClock.nowMs();
   if (flags.json) printJson(describePlan(analysis, forecast(analysis, atMs), atMs, findings));
-  else printPlan(analysis, findings, atMs);
+  else {
+    const before = analyses.slice(0, -1).filter((each): each is Analysis => !('skipReason' in each));
+    printPlan(analysis, before, findings, atMs);
+  }
 }
 
 /** `plan`: where breakpoints go in one request, and why. */

@@ -25,9 +25,10 @@ import {
   readKeepAliveCalendar,
   type KeepAliveFlags,
 } from '../serve-keep-alive.ts';
+import { addResponseOptions, openServeResponses, type ResponseFlags } from '../serve-responses.ts';
 import { addStateOptions, checkRedis, openServeState, readSecret, type StateFlags } from '../serve-state.ts';
 
-interface ServeFlags extends KeepAliveFlags, StateFlags, GateFlags {
+interface ServeFlags extends KeepAliveFlags, StateFlags, GateFlags, ResponseFlags {
   readonly port: number;
   readonly host: string;
   readonly json?: boolean;
@@ -150,6 +151,7 @@ async function serve(given: ServeFlags, command: Command): Promise<void> {
   const state = await openServeState(planner, secret, flags);
   const gate = await openServeGate(flags);
   const keepAlive = await openServeKeepAlive(flags, calendar, secret, rules);
+  const responses = await openServeResponses(flags, secret);
   const log = await requestLog(flags.logLevel);
   const emulator = named === EMULATOR ? await startInside(flags.ttlScale) : null;
   const gateway = await startGateway({
@@ -169,9 +171,10 @@ async function serve(given: ServeFlags, command: Command): Promise<void> {
       planner,
     },
     proxy: emulator ? null : proxyFromEnvironment(),
+    responses: responses.tier,
     log,
   }).catch(async (error: unknown) => {
-    await Promise.all([emulator?.close(0), gate.close(), keepAlive.close(), state.close()]);
+    await Promise.all([emulator?.close(0), gate.close(), keepAlive.close(), state.close(), responses.close()]);
     throw error;
   });
   if (emulator) printLine(listeningLine('emulator', emulator.url, isJson));
@@ -180,7 +183,7 @@ async function serve(given: ServeFlags, command: Command): Promise<void> {
   await untilStopped();
   await gateway.close();
   // Now that the last answer has been learned from.
-  await Promise.all([gate.close(), state.close()]);
+  await Promise.all([gate.close(), state.close(), responses.close()]);
   await emulator?.close();
 }
 
@@ -222,6 +225,7 @@ export function addServeCommand(program: Command): void {
   addStateOptions(command, defaultDataDir(process.env));
   addGateOptions(command);
   addKeepAliveOptions(command);
+  addResponseOptions(command);
   command
     .addOption(
       new Option('--upstream <url>', `where requests go; the word ${EMULATOR} starts one inside`)
