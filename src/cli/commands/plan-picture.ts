@@ -20,7 +20,7 @@ export interface BlockChanges {
   /** Requests before the one that is drawn. */
   readonly earlier: number;
   /** In how many of them the block at a path was another, or none. */
-  differed(path: string): number;
+  readonly differed: (path: string) => number;
 }
 
 /** Length of the longest bar. */
