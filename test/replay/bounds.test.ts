@@ -141,7 +141,13 @@ const documentedTraces: fc.Arbitrary<SmallTrace> = fc
   })
   .map((rest) => ({ ...theoryPrices, ...rest, live5mMs: 300_000, live1hMs: 3_600_000 }));
 
-const policies = [...POLICIES.filter(({ name }) => name !== clairvoyantPolicy.name), clairvoyantPolicy];
+/** A gate moves requests to other times, and so into another trace than the one that the bound and the optimum are of. */
+const isTimely = ({ name }: { readonly name: string }): boolean => !name.endsWith('+gate');
+
+const policies = [
+  ...POLICIES.filter((policy) => isTimely(policy) && policy.name !== clairvoyantPolicy.name),
+  clairvoyantPolicy,
+];
 
 function costOf(
   trace: ReturnType<typeof traceOf>,

@@ -119,12 +119,16 @@ export function sharedClasses(
   application: number,
   { classes, tables, runs }: Pick<Memory, 'classes' | 'tables' | 'runs'>,
 ): readonly Table[] {
-  if (runs.table(run) === NONE) runs.setTable(run, tables.add());
   const own = runs.table(run);
+  const isKnown = own !== NONE;
   // A place each: where tools stay and system prompts do not, neither may speak for the other.
-  if (place !== 'shared') return [classes.get(place), classes.get(`${place}|${application}`), own];
-  const popularity = Math.min(POPULARITY_MAX, sizeClass(1 + tables.judged(own, 0)));
-  return [...classes.ofShared(application, popularity), own];
+  if (place !== 'shared') {
+    const wide = [classes.get(place), classes.get(`${place}|${application}`)];
+    return isKnown ? [...wide, own] : wide;
+  }
+  const popularity = isKnown ? Math.min(POPULARITY_MAX, sizeClass(1 + tables.judged(own, 0))) : 0;
+  const shared = classes.ofShared(application, popularity);
+  return isKnown ? [...shared, own] : shared;
 }
 
 /** The last block up to `end`, and behind `from`, on which a breakpoint may stand; -1 without one. */

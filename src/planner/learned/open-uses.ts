@@ -96,11 +96,25 @@ export class OpenUses {
   answer(run: Run): void {
     const use = this.#runs.use(run);
     if (use === NONE) return;
+    this.#remember(run, use);
     this.#leave(use, true);
     const isInFirst = this.spanOf(use) === 0;
     this.#close(use);
     if (isInFirst) this.#answered += 1;
     if (this.#answered > ANSWERED_MAX && 2 * this.#answered > (this.#waiting[0]?.count ?? 0)) this.#sweep();
+  }
+
+  /** A prefix that has come again has a table of its own from then on; most never do. */
+  #remember(run: Run, use: Use): void {
+    if (this.#endOf(use) !== JUDGED || this.#runs.table(run) !== NONE) return;
+    const table = this.#tables.add();
+    this.#tables.enter(table, this.spanOf(use));
+    this.#tables.leave(table, this.spanOf(use), true);
+    this.#runs.setTable(run, table);
+  }
+
+  #endOf(use: Use): number {
+    return Math.floor(this.#rows.get(use, STATE) / SPAN_BITS) % SPAN_BITS;
   }
 
   /** Most uses are answered soon after they began: their rows need not wait for the end of the span. */
@@ -160,7 +174,7 @@ export class OpenUses {
   #passOn(use: Use, from: number): void {
     this.#leave(use, false);
     const span = from + 1;
-    if (span >= Math.floor(this.#rows.get(use, STATE) / SPAN_BITS) % SPAN_BITS) {
+    if (span >= this.#endOf(use)) {
       this.#close(use);
       this.#rows.remove(use);
       return;
