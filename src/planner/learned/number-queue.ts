@@ -31,9 +31,13 @@ export class NumberQueue {
     this.#count -= 1;
   }
 
-  values(): number[] {
-    const mask = this.#ring.length - 1;
-    return Array.from({ length: this.#count }, (_, at) => this.#ring[(this.#head + at) & mask] ?? -1);
+  /** A copy, in order. */
+  values(): Int32Array {
+    const values = new Int32Array(this.#count);
+    const untilEnd = this.#ring.subarray(this.#head, this.#head + this.#count);
+    values.set(untilEnd);
+    values.set(this.#ring.subarray(0, this.#count - untilEnd.length), untilEnd.length);
+    return values;
   }
 
   #grow(): void {

@@ -236,7 +236,7 @@ export class OpenUses {
 
   /** Does every use wait in one queue, and point to what is there? */
   isSound(): boolean {
-    const waiting = this.#waiting.flatMap((queue) => queue.values());
+    const waiting = this.#waiting.flatMap((queue) => [...queue.values()]);
     const isFine = (use: Use): boolean => {
       const { end } = this.#tables;
       return (
@@ -251,7 +251,7 @@ export class OpenUses {
   fill({ uses, unused, waiting }: OpenUsesState): void {
     this.#rows.fill(uses, unused);
     for (const [span, queue] of this.#waiting.entries())
-      for (const use of Array.from(waiting[span] ?? [])) queue.add(use);
+      for (const use of waiting[span] ?? []) queue.add(use);
   }
 }
 
@@ -260,5 +260,5 @@ export interface OpenUsesState {
   readonly uses: Float64Array;
   readonly unused: ArrayLike<number>;
   /** Numbers of uses by the span whose end they wait for. */
-  readonly waiting: readonly ArrayLike<number>[];
+  readonly waiting: readonly Int32Array[];
 }

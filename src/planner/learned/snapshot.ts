@@ -33,7 +33,7 @@ export function snapshotOf(memory: Memory): Uint8Array<ArrayBuffer> {
     Int32Array.from(tables.unused()),
     ofUses.uses,
     Int32Array.from(ofUses.unused),
-    ...ofUses.waiting.map((waiting) => Int32Array.from(waiting)),
+    ...ofUses.waiting,
   ]);
 }
 
