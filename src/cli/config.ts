@@ -50,6 +50,8 @@ export interface ConfigFile {
   readonly secretFile?: string | undefined;
   readonly stateEvery?: number | undefined;
   readonly redis?: string | undefined;
+  readonly responseCache?: number | 'off' | undefined;
+  readonly memcached?: string | undefined;
   readonly gate?: 'on' | 'off' | undefined;
   readonly gateDeadline?: number | undefined;
   readonly keepAlive?: KeepAliveState | undefined;
@@ -102,6 +104,8 @@ const configFile: z.ZodType<ConfigFile> = z.strictObject({
   secretFile: z.string().min(1).optional(),
   stateEvery: z.number().positive().optional(),
   redis: z.string().min(1).optional(),
+  responseCache: z.union([z.literal('off'), z.number().int().positive()]).optional(),
+  memcached: z.string().min(1).optional(),
   gate: z.enum(['on', 'off']).optional(),
   gateDeadline: z.number().positive().optional(),
   keepAlive: z.enum(KEEP_ALIVE_STATES).optional(),

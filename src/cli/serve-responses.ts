@@ -65,7 +65,10 @@ function parseResponseCache(text: string): number | 'off' {
 export function addResponseOptions(command: Command): void {
   command
     .addOption(
-      new Option('--response-cache <seconds>', 'how long an answer is given again to the same request, or off')
+      new Option(
+        '--response-cache <seconds>',
+        'how long an answer is given again to the same request, or off',
+      )
         .default('off')
         .env('CACHEWRIGHT_RESPONSE_CACHE')
         .argParser(parseResponseCache),

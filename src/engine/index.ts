@@ -35,6 +35,13 @@ export { keepStateOf, type StateOptions } from './learned-state-store.ts';
 export type { GateLeases, GateOptions, GateTotals } from '../warming/index.ts';
 export { KEEP_ALIVE_STATES, type KeepAliveState, type Keeper } from '../warming/index.ts';
 export type { EngineKeepAlive, KeepAliveOptions } from './keep-alive.ts';
+export {
+  createResponseTier,
+  type CachedAnswer,
+  type ResponseTier,
+  type ResponseTierOptions,
+  type UpstreamAnswer,
+} from './responses.ts';
 export { MODES, type EngineOptions, type Mode } from './options.ts';
 export {
   OWN_HEADER_PREFIX,

@@ -1,9 +1,10 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 
-import type { Engine } from '../engine/index.ts';
+import type { Engine, ResponseTier } from '../engine/index.ts';
+import { answerFromTier, tierCall } from './response-tier.ts';
 import { forwardedHeaders } from './headers.ts';
-import { relay, sendGatewayError } from './relay.ts';
+import { relay, sendGatewayError, type RelayTarget } from './relay.ts';
 import type { Upstream, UpstreamRequest } from './upstream.ts';
 
 /** What the data plane is made of. */
@@ -12,6 +13,8 @@ export interface DataPlaneOptions {
   readonly upstream: Upstream;
   /** Bodies past this are passed on unread. */
   readonly bodyBytesMax: number;
+  /** Answers that were given before; null: there are none. */
+  readonly responses: ResponseTier | null;
   readonly log: RequestLog;
 }
 
@@ -126,14 +129,22 @@ async function handleMessage(
   }
   const [only] = gathered.chunks;
   const body = gathered.chunks.length === 1 && only ? only : Buffer.concat(gathered.chunks);
-  const exchange = options.engine.open({ path, headers, body });
-  relay({
-    upstream: options.upstream,
-    response,
-    exchange,
-    buildRequest: () => outgoing(request, exchange.bytes, exchange.bytes.length),
-  });
-  return exchange.id;
+  let id: string | null = null;
+  const open = (target: RelayTarget, cacheStatus?: string): void => {
+    const exchange = options.engine.open({ path, headers, body });
+    id = exchange.id;
+    relay({
+      upstream: options.upstream,
+      response: target,
+      exchange,
+      buildRequest: () => outgoing(request, exchange.bytes, exchange.bytes.length),
+      cacheStatus,
+    });
+  };
+  const prepared = options.responses?.prepare(tierCall(path, headers, body, response)) ?? null;
+  if (prepared?.kind === 'eligible') await answerFromTier(prepared, response, open);
+  else open(response, prepared?.cacheStatus);
+  return id;
 }
 
 /** The data plane's request handler. */

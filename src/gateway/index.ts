@@ -3,7 +3,7 @@
  */
 import { getRequestListener } from '@hono/node-server';
 
-import { createEngine, type Engine, type EngineOptions } from '../engine/index.ts';
+import { createEngine, type Engine, type EngineOptions, type ResponseTier } from '../engine/index.ts';
 import { isLoopbackHost, startServer, type ListenOptions, type RunningServer } from '../runtime/index.ts';
 import { createAdmin } from './admin.ts';
 import { createPingSender } from './ping-sender.ts';
@@ -31,6 +31,8 @@ export interface GatewayOptions {
   readonly responseTimeoutMs: number;
   /** Bodies past this are forwarded unread. @default 32 MiB */
   readonly bodyBytesMax: number;
+  /** Answers that were given before, in front of everything else. @default null */
+  readonly responses: ResponseTier | null;
   readonly log: RequestLog;
 }
 
@@ -52,6 +54,7 @@ const defaultGatewayOptions = {
   proxy: null,
   responseTimeoutMs: 3_600_000,
   bodyBytesMax: 32 * 1024 * 1024,
+  responses: null,
   log: () => undefined,
 } satisfies Omit<GatewayOptions, 'upstreamUrl'>;
 
@@ -78,8 +81,9 @@ export async function startGateway(
     responseTimeoutMs: settings.responseTimeoutMs,
   });
   const keeper = engine.keepAlive.attach(createPingSender(upstream));
-  const { bodyBytesMax, log } = settings;
-  const data = await startServer(createDataPlane({ engine, upstream, bodyBytesMax, log }), settings.listen);
+  const { bodyBytesMax, responses, log } = settings;
+  const dataPlane = createDataPlane({ engine, upstream, bodyBytesMax, responses, log });
+  const data = await startServer(dataPlane, settings.listen);
   const { adminToken: token, adminHosts } = settings;
   const allowedHosts = adminHosts.map((host) => host.toLowerCase());
   const app = createAdmin({ engine, keeper, upstreamUrl: upstream.url, allowedHosts, token });

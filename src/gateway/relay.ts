@@ -1,29 +1,40 @@
-import type { ServerResponse } from 'node:http';
-
 import type { Exchange } from '../engine/index.ts';
 import { headerValues, returnedHeaders } from './headers.ts';
 import type { Upstream, UpstreamCall, UpstreamRequest, UpstreamSink } from './upstream.ts';
 
+/** Where an answer goes: a client, or something that looks like one. */
+export interface RelayTarget {
+  readonly writableFinished: boolean;
+  readonly destroyed: boolean;
+  readonly headersSent: boolean;
+  sendDate: boolean;
+  on(event: 'drain', listener: () => void): unknown;
+  once(event: 'close', listener: () => void): unknown;
+  writeHead(status: number, headers: Record<string, string | number>): unknown;
+  writeHead(status: number, statusText: string, headers: string[]): unknown;
+  flushHeaders(): void;
+  write(bytes: Buffer): boolean;
+  end(bytes?: Buffer): unknown;
+  destroy(): unknown;
+}
+
 /** What an answer is relayed with. */
 export interface RelayOptions {
   readonly upstream: Upstream;
-  readonly response: ServerResponse;
+  readonly response: RelayTarget;
   /** null: the answer is passed on without being looked at. */
   readonly exchange: Exchange | null;
   /** Builds the request for bytes; called again when the engine wants the original sent. */
   readonly buildRequest: () => UpstreamRequest;
+  /** What the answer says of a cache that was not asked. */
+  readonly cacheStatus?: string | undefined;
 }
 
 /** An error answer longer than this is no sentence about our markers: it is passed on. */
 const HELD_BYTES_MAX = 64 * 1024;
 
 /** An error of ours in the API's form, so that SDKs read it as they read the API's own. */
-export function sendGatewayError(
-  response: ServerResponse,
-  status: number,
-  type: string,
-  message: string,
-): void {
+export function sendGatewayError(response: RelayTarget, status: number, type: string, message: string): void {
   const body = Buffer.from(
     JSON.stringify({ type: 'error', error: { type, message: `cachewright: ${message}` } }),
   );
@@ -151,8 +162,9 @@ class Relay implements UpstreamSink {
   }
 
   #writeHead(status: number, statusText: string, headers: string[]): void {
-    const { exchange, response } = this.#options;
+    const { exchange, response, cacheStatus } = this.#options;
     if (exchange) headers.push('x-cachewright-id', exchange.id);
+    if (cacheStatus !== undefined) headers.push('cache-status', cacheStatus);
     // A date that the upstream did not give is not ours to give.
     response.sendDate = false;
     response.writeHead(status, reasonPhrase(statusText), headers);

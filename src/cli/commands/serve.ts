@@ -174,7 +174,13 @@ async function serve(given: ServeFlags, command: Command): Promise<void> {
     responses: responses.tier,
     log,
   }).catch(async (error: unknown) => {
-    await Promise.all([emulator?.close(0), gate.close(), keepAlive.close(), state.close(), responses.close()]);
+    await Promise.all([
+      emulator?.close(0),
+      gate.close(),
+      keepAlive.close(),
+      state.close(),
+      responses.close(),
+    ]);
     throw error;
   });
   if (emulator) printLine(listeningLine('emulator', emulator.url, isJson));

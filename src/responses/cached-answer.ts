@@ -1,0 +1,19 @@
+import type { Send } from './flight.ts';
+import type { Served } from './options.ts';
+import type { BypassReason } from './request.ts';
+import type { HeaderMap } from './scope.ts';
+
+/** An answer as it is given. */
+export interface CachedAnswer {
+  readonly status: number;
+  /** Those of the upstream, or those kept with the answer, with `cache-status`; names in lower case. */
+  readonly headers: HeaderMap;
+  /** To be read to its end or let go (`return`), so that an upstream nobody listens to is not kept busy. */
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly served: Served;
+}
+
+/** A request that was read. */
+export type PreparedCall =
+  | { readonly kind: 'bypass'; readonly reason: BypassReason; readonly cacheStatus: string }
+  | { readonly kind: 'eligible'; answer(send: Send): Promise<CachedAnswer> };

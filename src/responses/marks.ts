@@ -1,0 +1,158 @@
+import { createHmac } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+
+import { secretBytes } from '../runtime/index.ts';
+import type { CacheStore } from '../store/index.ts';
+import { inTime } from './bounded-store.ts';
+import type { ResponseSettings } from './options.ts';
+
+/** Values of marks by their names. */
+export type MarkValues = Readonly<Record<string, string>>;
+
+/** What can be purged together. */
+export type MarkKind = 'all' | 'scope' | 'model' | 'tag' | 'content' | 'key';
+
+interface KnownMark {
+  readonly value: string;
+  /** When the store said so; -Infinity: it never did. */
+  readonly readMs: number;
+  /** Which of all readings and changes it comes from, in the order in which they began. */
+  readonly order: number;
+}
+
+/** A mark that was read longer ago is read again: a purge has reached every process after this. */
+const MARK_AGE_MS_MAX = 500;
+
+const KNOWN_MAX = 20_000;
+const NAME_LENGTH = 24;
+/** Letters of a key by which its mark is named: keys share marks, of which there are then at most 65,536. */
+const KEY_LETTERS = 4;
+
+function newValue(): string {
+  return secretBytes(9).toString('base64url');
+}
+
+/**
+ * The marks on which kept answers depend. What is purged gets another value of its mark, so that whatever was asked for
+ * before, answers still on their way included, no longer counts anywhere.
+ */
+export class Marks {
+  readonly #settings: Pick<ResponseSettings, 'store' | 'secret' | 'clock' | 'timers' | 'storeWaitMs'>;
+  readonly #known = new LRUCache<string, KnownMark>({ max: KNOWN_MAX });
+  readonly #reading = new Map<string, Promise<void>>();
+  /** Purges that the store has not heard of yet. */
+  readonly #untold = new Map<string, number>();
+  #order = 0;
+
+  constructor(settings: Pick<ResponseSettings, 'store' | 'secret' | 'clock' | 'timers' | 'storeWaitMs'>) {
+    this.#settings = settings;
+  }
+
+  /** The mark's name, which does not tell what it stands for. */
+  nameOf(kind: MarkKind, value: string): string {
+    const part = kind === 'key' ? value.slice(0, KEY_LETTERS) : value;
+    const mac = createHmac('sha256', this.#settings.secret)
+      .update(JSON.stringify(['mark', kind, part]))
+      .digest('base64url');
+    return `${kind}.${mac.slice(0, NAME_LENGTH)}`;
+  }
+
+  /** The values as last known; null unless all of them were read lately enough. */
+  peek(names: readonly string[]): MarkValues | null {
+    if (names.some((name) => this.#isOld(name))) return null;
+    return this.lastKnown(names);
+  }
+
+  /** The values as they are known here, whenever that was. */
+  lastKnown(names: readonly string[]): MarkValues {
+    return Object.fromEntries(names.map((name) => [name, this.#valueOf(name)]));
+  }
+
+  /** The values as they are, made where they are missing; where the store does not answer, as they are known here. */
+  async current(names: readonly string[]): Promise<MarkValues> {
+    const { store, storeWaitMs, timers } = this.#settings;
+    const old = store ? names.filter((name) => this.#isOld(name)) : [];
+    if (store && old.length > 0)
+      await inTime(this.#readOnce(store, old), storeWaitMs, timers).catch(() => undefined);
+    return this.lastKnown(names);
+  }
+
+  /**
+   * Gives marks other values: at once in this process, and in the store.
+   *
+   * @throws StoreError when the store has not heard of it; it will be told when it answers again.
+   */
+  async change(names: readonly string[]): Promise<void> {
+    const { store } = this.#settings;
+    for (const name of names) {
+      const value = newValue();
+      this.#known.set(name, { value, readMs: this.#settings.clock.nowMs(), order: (this.#order += 1) });
+      if (store) this.#untold.set(name, this.#order);
+    }
+    if (store) await this.#tell(store, names);
+  }
+
+  #isOld(name: string): boolean {
+    const known = this.#known.get(name);
+    if (!known) return true;
+    if (!this.#settings.store) return false;
+    // A clock that is set back must not make a mark good for ever.
+    return Math.abs(this.#settings.clock.nowMs() - known.readMs) > MARK_AGE_MS_MAX;
+  }
+
+  #valueOf(name: string): string {
+    const known = this.#known.get(name);
+    if (known) return known.value;
+    const value = newValue();
+    this.#known.set(name, { value, readMs: -Infinity, order: 0 });
+    return value;
+  }
+
+  /** Those who ask for the same marks at one time share one answer. */
+  #readOnce(store: CacheStore, names: readonly string[]): Promise<void> {
+    const id = names.join(' ');
+    const running = this.#reading.get(id) ?? this.#read(store, names).finally(() => this.#reading.delete(id));
+    this.#reading.set(id, running);
+    return running;
+  }
+
+  async #read(store: CacheStore, names: readonly string[]): Promise<void> {
+    await this.#tell(store, names);
+    const nowMs = this.#settings.clock.nowMs();
+    const order = (this.#order += 1);
+    const values = await store.readMarks(names);
+    const missing = names.filter((_, index) => (values[index] ?? null) === null);
+    this.#note(names, values, nowMs, order);
+    if (missing.length === 0) return;
+    await Promise.all(missing.map((name) => store.setMark(name, newValue(), true)));
+    this.#note(missing, await store.readMarks(missing), nowMs, order);
+  }
+
+  #note(names: readonly string[], values: readonly (string | null)[], readMs: number, order: number): void {
+    for (const [index, name] of names.entries()) {
+      const value = values[index] ?? null;
+      // A purge of ours meanwhile is newer than what was read.
+      if (value === null || (this.#known.get(name)?.order ?? 0) > order) continue;
+      this.#known.set(name, { value, readMs, order });
+    }
+  }
+
+  /**
+   * Tells the store of purges, each by a value under which nothing was kept yet: what was kept here meanwhile may be older
+   * than a purge by another process, which this one must not undo.
+   */
+  async #tell(store: CacheStore, names: readonly string[]): Promise<void> {
+    const untold = names.filter((name) => this.#untold.has(name));
+    await Promise.all(
+      untold.map(async (name) => {
+        const order = this.#untold.get(name);
+        const value = newValue();
+        await store.setMark(name, value, false);
+        // Purged again meanwhile: that is still to be told.
+        if (this.#untold.get(name) !== order) return;
+        this.#untold.delete(name);
+        this.#known.set(name, { value, readMs: this.#settings.clock.nowMs(), order: (this.#order += 1) });
+      }),
+    );
+  }
+}
