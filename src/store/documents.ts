@@ -24,7 +24,7 @@ export interface Documents {
 }
 
 /** Updates of one process wait for each other, so only other processes can be in the way. */
-const TRIES_MAX = 20;
+const TRIES_MAX = 100;
 
 /** How long a document that could not be read is kept. */
 const ASIDE_TTL_MS = 30 * 24 * 3_600_000;

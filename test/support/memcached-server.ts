@@ -44,14 +44,32 @@ async function launch(port: number, args: readonly string[]): Promise<ChildProce
   const user = process.getuid?.() === 0 ? ['-u', 'root'] : [];
   const all = ['-l', '127.0.0.1', '-p', String(port), '-U', '0', ...user, ...args];
   const child = spawn(BINARY ?? 'memcached', all, { stdio: ['ignore', 'ignore', 'inherit'] });
-  while (child.exitCode === null && !(await isListening(port)));
+  while (isRunning(child) && !(await isListening(port)));
+  if (!isRunning(child)) throw new Error(`memcached has ended at once: port ${port} may be taken`);
   return child;
+}
+
+function isRunning({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null;
+}
+
+/** On a free port; another process may have taken it meanwhile, then on another. */
+async function launchAnywhere(args: readonly string[]): Promise<{ child: ChildProcess; port: number }> {
+  for (let tries = 0; ; tries += 1) {
+    const port = await freePort();
+    try {
+      return { child: await launch(port, args), port };
+    } catch (error) {
+      if (tries >= 5) throw error;
+    }
+  }
 }
 
 /** Starts a Memcached server that is gone after `kill`. */
 export async function startMemcached(args: readonly string[] = []): Promise<MemcachedServer> {
-  const port = await freePort();
-  let child: ChildProcess | null = await launch(port, args);
+  const started = await launchAnywhere(args);
+  const { port } = started;
+  let child: ChildProcess | null = started.child;
   return {
     server: `127.0.0.1:${port}`,
     freeze: () => void child?.kill('SIGSTOP'),
@@ -59,7 +77,7 @@ export async function startMemcached(args: readonly string[] = []): Promise<Memc
     async kill() {
       const dying = child;
       child = null;
-      if (!dying) return;
+      if (!dying || !isRunning(dying)) return;
       const gone = once(dying, 'exit');
       dying.kill('SIGKILL');
       await gone;

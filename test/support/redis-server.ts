@@ -73,7 +73,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   const kill = async (): Promise<void> => {
     const dying = child;
     child = null;
-    if (!dying) return;
+    if (!dying || dying.exitCode !== null || dying.signalCode !== null) return;
     const gone = once(dying, 'exit');
     dying.kill('SIGKILL');
     await gone;
