@@ -110,9 +110,10 @@ export function addStateOptions(command: Command, defaultDataDir: string): void 
         .argParser(parseFactor),
     )
     .addOption(
-      new Option('--redis <url>', 'shares what is learned with the other gateways on this server').env(
-        'CACHEWRIGHT_REDIS',
-      ),
+      new Option(
+        '--redis <url>',
+        'what the gateways on this server share: what is learned, the gate, keep-alive, kept answers',
+      ).env('CACHEWRIGHT_REDIS'),
     )
     .addOption(
       new Option('--secret-file <file>', 'the secret that all gateways of a fleet have in common').env(
