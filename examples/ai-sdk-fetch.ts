@@ -22,6 +22,6 @@ for (const content of ['My chain slips.', 'The cassette is new.', 'Which tool do
   console.log(`wrote ${cacheWriteTokens}, read ${cacheReadTokens}`);
 }
 
-for (const { plan } of fetch.records(1))
+for (const { plan } of await fetch.records(1))
   console.log(plan?.added.map(({ path, ttl }) => `${path}: ${ttl}`).join(', '));
 await emulator.close();

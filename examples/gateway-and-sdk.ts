@@ -20,7 +20,7 @@ for (const question of ['May I castle out of check?', 'What is en passant?', 'Wh
   console.log(`wrote ${usage.cache_creation_input_tokens}, read ${usage.cache_read_input_tokens}`);
 }
 
-const summary = gateway.engine.options.ledger.summary();
+const summary = await gateway.engine.options.ledger.summary();
 console.log(`hit ratio ${summary.hitRatio?.toFixed(2)}, saved $${summary.savedUsd.noCaching.toFixed(4)}`);
 
 await gateway.close();

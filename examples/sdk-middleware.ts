@@ -17,6 +17,6 @@ for (const question of ['How long may I keep a book?', 'And a film?', 'May I ren
   console.log(`wrote ${usage.cache_creation_input_tokens}, read ${usage.cache_read_input_tokens}`);
 }
 
-const { hitRatio, savedUsd } = caching.summary();
+const { hitRatio, savedUsd } = await caching.summary();
 console.log(`hit ratio ${hitRatio?.toFixed(2)}, saved $${savedUsd.noCaching.toFixed(4)}`);
 await emulator.close();

@@ -5,7 +5,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 
 import { afterAll, describe, expect, test } from 'vitest';
 
-import type { RequestRecord } from '../ledger/index.ts';
+import { nothingKnown, type RequestRecord } from '../ledger/index.ts';
 import { auditLogs, type AuditResult } from './run-audit.ts';
 
 const effort = Number(process.env['CACHEWRIGHT_EFFORT'] ?? 1);
@@ -109,6 +109,11 @@ describe('forms of logs', () => {
       write5mTokens: 2000,
       write1hTokens: 0,
       outputTokens: 7,
+      serviceTier: null,
+      speed: null,
+      inferenceGeo: null,
+      serverToolUse: { webSearchRequests: 0, webFetchRequests: 0, codeExecutionRequests: 0 },
+      iterations: null,
     };
     const cost = {
       uncachedPicoUsd: 1n,
@@ -128,12 +133,12 @@ describe('forms of logs', () => {
       cost,
       prediction: null,
       savings: { noCachingPicoUsd: 0n, clientPicoUsd: 0n, automaticPicoUsd: 29n },
-      miss: { reason: 'expired', tokens: 2005, costPicoUsd: 60n },
+      misses: [{ reason: 'expired', tokens: 2005, costPicoUsd: 60n, evidence: nothingKnown }],
       firstByteMs: 900,
     };
     const text = (value: object): string =>
       JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner));
-    const predicted = { ...record, id: 'two', miss: null, prediction: { ...usage, readTokens: 1500 } };
+    const predicted = { ...record, id: 'two', misses: [], prediction: { ...usage, readTokens: 1500 } };
     const { report } = await audit(
       write(
         'export.jsonl',

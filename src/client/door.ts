@@ -38,11 +38,11 @@ export interface Door {
   /**
    * What the requests cost and what was saved, as `GET /api/v1/summary` of the gateway answers.
    *
-   * @example door.summary().savedUsd.noCaching
+   * @example (await door.summary()).savedUsd.noCaching
    */
-  summary(filter?: Parameters<Ledger['summary']>[0]): ReturnType<Ledger['summary']>;
+  summary(filter?: Parameters<Ledger['summary']>[0]): Promise<Awaited<ReturnType<Ledger['summary']>>>;
   /** One record per HTTP try, newest first; `before` is the id of a record. */
-  records(limit: number, before?: string): ReturnType<Ledger['list']>;
+  records(limit: number, before?: string): Promise<Awaited<ReturnType<Ledger['list']>>>;
   counters(): DoorCounters;
   /**
    * What keeps requests from being read from the cache, and what to do about it, the dearest first; holds no text of a prompt.
@@ -99,8 +99,8 @@ export function createDoor({ bodyBytesMax = BODY_BYTES_MAX, state, ...options }:
   return {
     door: {
       engine,
-      summary: (filter) => ledger.summary(filter),
-      records: (limit, before) => ledger.list(limit, before),
+      summary: async (filter) => ledger.summary(filter),
+      records: async (limit, before) => ledger.list(limit, before),
       counters: () => ({ ...engine.counters, failedSteps }),
       findings: () => engine.findings(),
       ready: async () => void (await kept),

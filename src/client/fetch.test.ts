@@ -52,7 +52,7 @@ describe('a request for a message', () => {
     const response = await post(fetch);
     expect(await response.json()).toMatchObject({ id: 'msg_test' });
     expect(markersIn(sent[0])).toBeGreaterThan(0);
-    const [record] = fetch.records(1);
+    const [record] = await fetch.records(1);
     expect(record).toMatchObject({
       status: 200,
       path: '/prefix/v1/messages',
@@ -61,7 +61,7 @@ describe('a request for a message', () => {
       error: null,
     });
     expect(response.headers.get('x-cachewright-id')).toBe(record?.id);
-    expect(fetch.summary()).toMatchObject({ requests: 1, uncachedTokens: 10, outputTokens: 7 });
+    expect(await fetch.summary()).toMatchObject({ requests: 1, uncachedTokens: 10, outputTokens: 7 });
     expect(fetch.counters()).toMatchObject({ failedSteps: 0, failedAnalyses: 0 });
   });
 
@@ -90,7 +90,7 @@ describe('a request for a message', () => {
     const [marked] = sent;
     expect([marked?.url, marked?.method, sent.length]).toEqual([URL_TEXT, 'POST', 1]);
     expect(markersIn(marked)).toBeGreaterThan(0);
-    expect(fetch.records(1)).toMatchObject([{ plan: { isApplied: true } }]);
+    expect(await fetch.records(1)).toMatchObject([{ plan: { isApplied: true } }]);
     const length = marked?.bytes.length;
     expect(Number(marked?.headers.get('content-length') ?? length)).toBe(length);
     const isText = typeof (init?.body ?? null) === 'string';
@@ -108,8 +108,8 @@ describe('a request for a message', () => {
     ];
     for (const body of unread) await (await post(fetch, body)).text();
     expect(sender.sent.map((sent) => sent.bytes.toString() === TEXT)).toEqual([true, true, true, true]);
-    expect(fetch.summary()).toMatchObject({ requests: 4, uncachedTokens: 40 });
-    expect(new Set(fetch.records(4).map(({ skipReason }) => skipReason))).toEqual(
+    expect(await fetch.summary()).toMatchObject({ requests: 4, uncachedTokens: 40 });
+    expect(new Set((await fetch.records(4)).map(({ skipReason }) => skipReason))).toEqual(
       new Set(['body_too_large']),
     );
   });
@@ -133,7 +133,7 @@ describe('what passes as it came', () => {
     const answer = await fetch(url, { method, headers: KEY, body: TEXT });
     expect(sent[0]?.bytes.toString()).toBe(TEXT);
     expect(answer.headers.has('x-cachewright-id')).toBe(false);
-    expect(fetch.summary().requests).toBe(0);
+    expect((await fetch.summary()).requests).toBe(0);
   });
 
   it.each<readonly [mode: Mode, headers: Record<string, string>, isWatched: boolean]>([
@@ -145,8 +145,8 @@ describe('what passes as it came', () => {
     const { fetch, sent } = connect(messageAnswer, { mode });
     await (await post(fetch, TEXT, headers)).text();
     expect(sent[0]?.body).toBe(TEXT);
-    expect(fetch.summary()).toMatchObject({ requests: 1, uncachedTokens: 10 });
-    expect(fetch.records(1)[0]?.plan !== null).toBe(isWatched);
+    expect(await fetch.summary()).toMatchObject({ requests: 1, uncachedTokens: 10 });
+    expect((await fetch.records(1))[0]?.plan !== null).toBe(isWatched);
   });
 
   it('refuses a mode that is none', () => {
@@ -167,18 +167,18 @@ describe('headers', () => {
       expect([...headers.keys()].filter((name) => name.startsWith('x-cachewright-'))).toEqual([]);
       expect(headers.get('x-api-key')).toBe('key');
     }
-    expect(fetch.records(1)).toMatchObject([{ tags: ['a', 'b'] }]);
+    expect(await fetch.records(1)).toMatchObject([{ tags: ['a', 'b'] }]);
   });
 
   it('with the credential say whose cache it is', async () => {
     const { fetch } = connect();
     const scopes = [{}, {}, { 'x-api-key': 'other' }, { 'x-cachewright-scope': 'team' }];
     for (const headers of scopes) await (await post(fetch, TEXT, headers)).text();
-    const [fourth, third, second, first] = fetch.records(4).map(({ scope }) => scope);
+    const [fourth, third, second, first] = (await fetch.records(4)).map(({ scope }) => scope);
     expect(second).toBe(first);
     expect(new Set([first, third, fourth]).size).toBe(3);
-    expect(fetch.records(1)[0]?.prediction).toMatchObject({ readTokens: 0 });
-    expect(fetch.records(3)[2]?.prediction?.readTokens).toBeGreaterThan(0);
+    expect((await fetch.records(1))[0]?.prediction).toMatchObject({ readTokens: 0 });
+    expect((await fetch.records(3))[2]?.prediction?.readTokens).toBeGreaterThan(0);
   });
 });
 
@@ -194,7 +194,7 @@ describe('a refusal', () => {
     await (await post(fetch)).text();
     expect(sent[2]?.body).toBe(TEXT);
     expect(fetch.counters()).toMatchObject({ refusedPlans: 1 });
-    expect(fetch.records(2).map(({ isResent, status }) => [isResent, status])).toEqual([
+    expect((await fetch.records(2)).map(({ isResent, status }) => [isResent, status])).toEqual([
       [false, 200],
       [true, 200],
     ]);
@@ -218,7 +218,7 @@ describe('a refusal', () => {
     const response = await post(fetch);
     expect(await response.text()).toBe(await refusal.text());
     expect(sent).toHaveLength(1);
-    expect(fetch.records(1)).toMatchObject([
+    expect(await fetch.records(1)).toMatchObject([
       { status: 400, isResent: false, error: 'invalid_request_error' },
     ]);
   });
@@ -233,7 +233,7 @@ describe('a refusal', () => {
     const { fetch } = connect((_sent, number) => answers[number] ?? messageAnswer());
     expect(await (await post(fetch)).text()).toBe('');
     await expect((await post(fetch)).text()).rejects.toThrow('terminated');
-    expect(fetch.records(2).map(({ status, error }) => [status, error])).toEqual([
+    expect((await fetch.records(2)).map(({ status, error }) => [status, error])).toEqual([
       [400, 'terminated'],
       [400, null],
     ]);
@@ -291,7 +291,7 @@ describe('whatever of ours fails', () => {
     });
     await expect(post(fetch)).rejects.toBe(failure);
     await (await post(fetch)).text();
-    expect(fetch.records(2)).toMatchObject([
+    expect(await fetch.records(2)).toMatchObject([
       { status: 200, prediction: { readTokens: 0 } },
       { status: 0, error: 'connect ECONNREFUSED' },
     ]);
@@ -306,7 +306,7 @@ describe('whatever of ours fails', () => {
     const turnedAway = await post(fetch);
     await turnedAway.body?.cancel();
     await (await post(fetch)).text();
-    expect(fetch.records(2)).toMatchObject([
+    expect(await fetch.records(2)).toMatchObject([
       { status: 200, prediction: { readTokens: 0 } },
       { status: 529, error: null, usage: null },
     ]);

@@ -43,8 +43,8 @@ describe('cachewright() as a middleware of the SDK', () => {
     const message = await client.messages.create(params);
     expect(message.content).toMatchObject([{ text: 'Fine.' }]);
     expect(sent[0]?.bytes.toString()).toContain('"cache_control":{"type":"ephemeral"}');
-    expect(caching.summary()).toMatchObject({ requests: 1, uncachedTokens: 10 });
-    expect(caching.records(1)).toMatchObject([{ plan: { isApplied: true } }]);
+    expect(await caching.summary()).toMatchObject({ requests: 1, uncachedTokens: 10 });
+    expect(await caching.records(1)).toMatchObject([{ plan: { isApplied: true } }]);
   });
 
   it('counts a try that failed as nothing written', async () => {
@@ -53,13 +53,15 @@ describe('cachewright() as a middleware of the SDK', () => {
     expect(sent.map(({ headers }) => headers.get('x-stainless-retry-count'))).toEqual(['0', '1', '2']);
     expect(new Set(sent.map(({ body }) => body)).size).toBe(1);
     await client.messages.create(params);
-    expect(caching.records(4).map(({ status, prediction }) => [status, prediction?.readTokens])).toEqual([
+    expect(
+      (await caching.records(4)).map(({ status, prediction }) => [status, prediction?.readTokens]),
+    ).toEqual([
       [200, expect.any(Number)],
       [200, 0],
       [529, undefined],
       [529, undefined],
     ]);
-    expect(caching.records(1)[0]?.prediction?.readTokens).toBeGreaterThan(0);
+    expect((await caching.records(1))[0]?.prediction?.readTokens).toBeGreaterThan(0);
   });
 
   it('leaves retries after a broken connection to the SDK', async () => {
@@ -69,7 +71,7 @@ describe('cachewright() as a middleware of the SDK', () => {
     });
     await client.messages.create(params, { maxRetries: 1, timeout: 60_000 });
     expect(sent).toHaveLength(2);
-    expect(caching.records(2).map(({ status, error }) => [status, error])).toEqual([
+    expect((await caching.records(2)).map(({ status, error }) => [status, error])).toEqual([
       [200, null],
       [0, 'fetch failed'],
     ]);
@@ -120,7 +122,7 @@ describe('cachewright() as a middleware of the SDK', () => {
     await response.text();
     expect(given).toEqual([request]);
     expect(given[0]).toBe(request);
-    expect(caching.summary().requests).toBe(1);
+    expect((await caching.summary()).requests).toBe(1);
   });
 });
 
@@ -147,8 +149,8 @@ describe('two doors on one engine', () => {
     const url = 'https://api.anthropic.com/v1/messages';
     const headers = { 'x-api-key': 'key' };
     await (await fetch(url, { method: 'POST', headers, body: JSON.stringify(params) })).text();
-    expect(fetch.summary()).toEqual(caching.summary());
-    expect(fetch.summary().requests).toBe(2);
-    expect(fetch.records(1)[0]?.prediction?.readTokens).toBeGreaterThan(0);
+    expect(await fetch.summary()).toEqual(await caching.summary());
+    expect((await fetch.summary()).requests).toBe(2);
+    expect((await fetch.records(1))[0]?.prediction?.readTokens).toBeGreaterThan(0);
   });
 });

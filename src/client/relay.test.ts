@@ -70,11 +70,11 @@ describe('a streamed answer', () => {
       // The very same memory: nothing was copied, joined or cut.
       expect(chunk).toBe(EVENTS[chunks.length]);
       expect(source.made).toBe(chunks.length + 1);
-      expect(fetch.summary().requests).toBe(0);
+      expect((await fetch.summary()).requests).toBe(0);
       chunks.push(chunk);
     }
     expect(chunks).toHaveLength(EVENTS.length);
-    expect(fetch.records(1)).toMatchObject([
+    expect(await fetch.records(1)).toMatchObject([
       { usage: { uncachedTokens: 3, readTokens: 900, outputTokens: 7 }, isPartial: false, error: null },
     ]);
   });
@@ -96,14 +96,14 @@ describe('a streamed answer', () => {
     const first = await ask(unread.response);
     await first.response.body?.cancel('unwanted');
     expect(unread).toMatchObject({ made: 0, cancelled: 'unwanted' });
-    expect(first.fetch.records(1)).toMatchObject([{ error: 'client_left', usage: null }]);
+    expect(await first.fetch.records(1)).toMatchObject([{ error: 'client_left', usage: null }]);
 
     const left = createSource();
     const second = await ask(left.response);
     for await (const _ of second.response.body ?? []) break;
     expect(left.made).toBe(1);
     expect(left.cancelled).not.toBe('unwanted');
-    expect(second.fetch.records(1)).toMatchObject([
+    expect(await second.fetch.records(1)).toMatchObject([
       { error: 'client_left', isPartial: true, usage: { readTokens: 900 } },
     ]);
   });
@@ -122,7 +122,9 @@ describe('a streamed answer', () => {
     await reader?.read();
     source.fail(failure);
     await expect(reader?.read()).rejects.toBe(failure);
-    expect(fetch.records(1)).toMatchObject([{ error: told, isPartial: true, usage: { readTokens: 900 } }]);
+    expect(await fetch.records(1)).toMatchObject([
+      { error: told, isPartial: true, usage: { readTokens: 900 } },
+    ]);
   });
 
   it('can be read twice after a clone, and is billed once', async () => {
@@ -131,7 +133,7 @@ describe('a streamed answer', () => {
     const [text, again] = await Promise.all([response.text(), copy.text()]);
     expect(text).toBe(Buffer.concat(EVENTS).toString());
     expect(again).toBe(text);
-    expect(fetch.summary().requests).toBe(1);
+    expect((await fetch.summary()).requests).toBe(1);
   });
 });
 
@@ -140,7 +142,7 @@ describe('an answer that cannot be watched', () => {
     const empty = new Response(null, { status: 204 });
     const { response, fetch } = await ask(empty);
     expect(response).toBe(empty);
-    expect(fetch.records(1)).toMatchObject([{ status: 204, usage: null }]);
+    expect(await fetch.records(1)).toMatchObject([{ status: 204, usage: null }]);
   });
 
   it('has a body of another kind, as some fetch for Node give it', async () => {
@@ -148,7 +150,7 @@ describe('an answer that cannot be watched', () => {
     Object.defineProperty(odd, 'body', { value: { pipe: () => undefined } });
     const { response, fetch } = await ask(odd);
     expect(response).toBe(odd);
-    expect(fetch.summary().requests).toBe(1);
+    expect((await fetch.summary()).requests).toBe(1);
   });
 
   it('has a status that no answer may be made with', async () => {
@@ -158,6 +160,6 @@ describe('an answer that cannot be watched', () => {
     expect(response).toBe(odd);
     expect(await response.json()).toMatchObject({ id: 'msg_test' });
     expect(fetch.counters().failedSteps).toBe(1);
-    expect(fetch.records(1)).toMatchObject([{ status: 600, usage: null }]);
+    expect(await fetch.records(1)).toMatchObject([{ status: 600, usage: null }]);
   });
 });

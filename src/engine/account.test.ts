@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { defaultCatalogue, totalInputTokens, type CacheOutcome } from '../core/index.ts';
 import { readUsage, type BilledUsage } from '../wire/index.ts';
+import { nothingKnown } from '../ledger/index.ts';
 import { accountFor, scaleOutcome } from './account.ts';
 import type { Forecast } from './cache-model.ts';
 
@@ -46,7 +47,7 @@ describe('an answer without usage', () => {
       cost: null,
       prediction: null,
       savings: null,
-      miss: null,
+      misses: [],
     });
   });
 });
@@ -217,7 +218,8 @@ describe('the prediction', () => {
 
 describe('a miss', () => {
   const usage = usageOf({ input_tokens: 100, cache_creation_input_tokens: 1_900, output_tokens: 50 });
-  const missFor = (sent: CacheOutcome, billed = usage): unknown => account(billed, forecastOf(sent)).miss;
+  const missFor = (sent: CacheOutcome, billed = usage): unknown =>
+    account(billed, forecastOf(sent)).misses[0];
   const near = (reason: 'in_flight' | 'expired'): CacheOutcome =>
     outcome({ uncachedTokens: 2_000, nearMiss: { reason, blockIndex: 0, tokens: 900 } });
 
@@ -227,6 +229,7 @@ describe('a miss', () => {
       reason: 'never_written',
       tokens: 2_000,
       costPicoUsd: paid - 2_000n * 200_000n,
+      evidence: nothingKnown,
     });
   });
 
@@ -249,10 +252,12 @@ describe('a miss', () => {
   });
 
   it('is none where something was read', () => {
-    expect(missFor(near('expired'), usageOf({ input_tokens: 9_000, cache_read_input_tokens: 1 }))).toBeNull();
+    expect(
+      missFor(near('expired'), usageOf({ input_tokens: 9_000, cache_read_input_tokens: 1 })),
+    ).toBeUndefined();
   });
 
   it('is not claimed without a forecast', () => {
-    expect(account(usage).miss).toBeNull();
+    expect(account(usage).misses).toEqual([]);
   });
 });

@@ -13,7 +13,14 @@ import {
   type PricingContext,
   type TokenCounts,
 } from '../core/index.ts';
-import type { Miss, MissReason, Prediction, RequestRecord, Savings } from '../ledger/index.ts';
+import {
+  nothingKnown,
+  type Miss,
+  type MissReason,
+  type Prediction,
+  type RequestRecord,
+  type Savings,
+} from '../ledger/index.ts';
 import { pricingOf, type BilledUsage } from '../wire/index.ts';
 import type { Forecast } from './cache-model.ts';
 
@@ -100,26 +107,29 @@ function missReason(forecast: Forecast, billed: TokenCounts, minimum: number): M
   return forecast.sent.nearMiss?.reason ?? (forecast.isInFlight ? 'in_flight' : 'never_written');
 }
 
-/** Why nothing was read, and what reading the prompt would have spared; null when something was. */
-function missOf(
+/** Why nothing was read, and what reading the prompt would have spared; nothing when something was. */
+function missesOf(
   forecast: Forecast,
   billed: TokenCounts,
   model: ModelFacts,
   pricing: PricingContext,
-): Miss | null {
-  if (billed.readTokens > 0) return null;
+): readonly Miss[] {
+  if (billed.readTokens > 0) return [];
   const tokens = totalInputTokens(billed);
   const paid = billTokens(model, { ...billed, outputTokens: 0 }, pricing).totalPicoUsd;
   const asRead = billTokens(model, { ...noTokens, readTokens: tokens }, pricing).totalPicoUsd;
-  return {
-    reason: missReason(forecast, billed, model.minCacheableTokens),
-    tokens,
-    costPicoUsd: paid - asRead,
-  };
+  return [
+    {
+      reason: missReason(forecast, billed, model.minCacheableTokens),
+      tokens,
+      costPicoUsd: paid - asRead,
+      evidence: nothingKnown,
+    },
+  ];
 }
 
 /** The part of a record that is about money; all null without a bill, and nothing predicted without a forecast. */
-export type Account = Pick<RequestRecord, 'usage' | 'cost' | 'prediction' | 'savings' | 'miss'>;
+export type Account = Pick<RequestRecord, 'usage' | 'cost' | 'prediction' | 'savings' | 'misses'>;
 
 /** Prices what was billed and holds it against the model. */
 export function accountFor(
@@ -129,20 +139,20 @@ export function accountFor(
   atMs: number,
   catalogue: Catalogue,
 ): Account {
-  if (!usage) return { usage: null, cost: null, prediction: null, savings: null, miss: null };
+  if (!usage) return { usage: null, cost: null, prediction: null, savings: null, misses: [] };
   const model = resolveModel(modelId, catalogue).facts;
   const pricing = pricingOf(usage, atMs);
   const parts = billedParts(usage, model, catalogue);
   const cost = costOf(parts, usage.serverToolUse.webSearchRequests, model, pricing);
   const noCachingPicoUsd = savedByCaching(parts, cost, pricing);
   if (!forecast) {
-    return { usage, cost, prediction: null, savings: { noCachingPicoUsd, ...NOTHING_PLANNED }, miss: null };
+    return { usage, cost, prediction: null, savings: { noCachingPicoUsd, ...NOTHING_PLANNED }, misses: [] };
   }
   return {
     usage,
     cost,
     prediction: predictionOf(forecast, usage),
     savings: { noCachingPicoUsd, ...savedByPlan(forecast, usage, model, pricing) },
-    miss: missOf(forecast, usage, model, pricing),
+    misses: missesOf(forecast, usage, model, pricing),
   };
 }

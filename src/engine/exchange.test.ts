@@ -10,7 +10,7 @@ import {
 } from '../../test/support/engine.ts';
 import { longRequest, messageEvents, messageJson } from '../../test/support/messages.ts';
 import { defaultCacheRules, defaultCatalogue, type CacheRules, type Catalogue } from '../core/index.ts';
-import type { RequestRecord } from '../ledger/index.ts';
+import { createMemoryLedger, type RequestRecord } from '../ledger/index.ts';
 
 const TTL_MS = 300_000;
 const BODY = JSON.stringify(longRequest());
@@ -28,7 +28,7 @@ async function ask(
   return engine.ledger.next();
 }
 
-const missOf = (record: RequestRecord): string | undefined => record.miss?.reason;
+const missOf = (record: RequestRecord): string | undefined => record.misses[0]?.reason;
 
 describe('the modes', () => {
   it('optimize sends markers, observe and off send what came', () => {
@@ -75,7 +75,7 @@ describe('the modes', () => {
       skipReason: 'mode_off',
       plan: null,
       prediction: null,
-      miss: null,
+      misses: [],
       model: 'claude-opus-5-5',
       usage: { uncachedTokens: 4_000 },
     });
@@ -186,14 +186,10 @@ describe('whatever of ours breaks', () => {
 
   it('in the ledger: the answer has passed, and the failure is counted', () => {
     const ledger = {
+      ...createMemoryLedger(),
       add: () => {
         throw new Error('disk full');
       },
-      addOwn: () => undefined,
-      summary: () => {
-        throw new Error('disk full');
-      },
-      list: () => [],
     };
     const engine = createTestEngine({ ledger });
     answer(openWith(engine, BODY), { input: 100 });
@@ -233,7 +229,7 @@ describe('the reason of a miss', () => {
     const engine = createTestEngine();
     expect(missOf(await ask(engine))).toBe('never_written');
     answer(openWith(engine, BODY), { input: 10, read: 3_990 });
-    expect((await engine.ledger.next()).miss).toBeNull();
+    expect((await engine.ledger.next()).misses).toEqual([]);
   });
 
   it('is in_flight while another request is writing the same', async () => {
@@ -311,7 +307,7 @@ describe('a try that failed', () => {
       status,
       usage: null,
       cost: null,
-      miss: null,
+      misses: [],
       error: 'overloaded_error',
     });
     const second = await ask(engine);

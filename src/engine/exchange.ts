@@ -264,6 +264,7 @@ class OpenExchange implements Exchange {
       ...this.#account(reading.usage, model),
       plan: summarisePlan(this.#prepared),
       gate: this.#gateRecord(reading.usage),
+      responses: null,
       skipReason,
       isResent: this.#isResent,
       isPartial: reading.started && !reading.complete,
@@ -282,7 +283,7 @@ class OpenExchange implements Exchange {
   /** An answer that cannot be priced still keeps its counters. */
   #account(usage: BilledUsage | null, model: string): Account {
     const { options } = this.#context;
-    let account: Account = { usage, cost: null, prediction: null, savings: null, miss: null };
+    let account: Account = { usage, cost: null, prediction: null, savings: null, misses: [] };
     this.#tryOwn(() => {
       account = accountFor(usage, model, this.#prepared.forecast, this.#atMs, options.catalogue);
     });

@@ -136,8 +136,9 @@ function openKeeper(settings: KeepAliveOptions, options: EngineOptions, send: Se
     clock,
     timers,
     random,
-    onPing: ({ isObserved, id, atMs, scope, model, costPicoUsd }) => {
-      if (!isObserved) ledger.addOwn({ id, atMs, scope, model, costPicoUsd, purpose: 'keep-alive' });
+    onPing: ({ isObserved, id, atMs, scope, model, status, tokens, costPicoUsd }) => {
+      if (isObserved) return;
+      ledger.addOwn({ id, atMs, scope, model, status, tokens, costPicoUsd, purpose: 'keep-alive' });
     },
   });
 }

@@ -116,7 +116,7 @@ export function createAdmin(options: AdminOptions): Hono {
   );
   app.get('/healthz', (context) => context.json({ ok: true }));
   app.get('/readyz', (context) => context.json({ ok: true, counters: engine.counters }));
-  app.get('/api/v1/summary', (context) => {
+  app.get('/api/v1/summary', async (context) => {
     const filter: RecordFilter = {
       fromMs: parseTime('from', context.req.query('from')),
       toMs: parseTime('to', context.req.query('to')),
@@ -124,10 +124,10 @@ export function createAdmin(options: AdminOptions): Hono {
       model: context.req.query('model'),
       tag: context.req.query('tag'),
     };
-    return context.json(ledger.summary(filter));
+    return context.json(await ledger.summary(filter));
   });
-  app.get('/api/v1/requests', (context) => {
-    const records = ledger.list(parseLimit(context.req.query('limit')), context.req.query('before'));
+  app.get('/api/v1/requests', async (context) => {
+    const records = await ledger.list(parseLimit(context.req.query('limit')), context.req.query('before'));
     return context.json({ requests: records.map(showRecord) });
   });
   addWatchRoutes(app, engine);

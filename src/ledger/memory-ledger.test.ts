@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { costOf, recordOf } from '../../test/support/record.ts';
+import { costOf, ownCostOf, recordOf, usageOf } from '../../test/support/record.ts';
 import { createMemoryLedger, RECORDS_MAX, summarise } from './memory-ledger.ts';
-import type { RequestRecord } from './record.ts';
+import { nothingKnown, type RequestRecord } from './record.ts';
 
 const numRuns = Math.ceil(100 * Number(process.env['CACHEWRIGHT_EFFORT'] ?? 1));
 const tokens = { uncachedTokens: 1, readTokens: 2, write5mTokens: 3, write1hTokens: 4, outputTokens: 5 };
+const usage = usageOf(tokens);
 
 function fill(count: number, recordsMax?: number): ReturnType<typeof createMemoryLedger> {
   const ledger = createMemoryLedger(recordsMax);
@@ -35,7 +36,7 @@ describe('a summary', () => {
 
   it('counts requests without a bill, and nothing else of them', () => {
     const summary = summarise([
-      recordOf({ usage: tokens, cost: costOf(9n) }),
+      recordOf({ usage, cost: costOf(9n) }),
       recordOf({ status: 529 }),
       recordOf({ status: 0 }),
     ]);
@@ -66,7 +67,7 @@ describe('a summary', () => {
 
   it('lists misses by what they cost, then by how often they came', () => {
     const miss = (reason: 'expired' | 'in_flight' | 'never_written', costPicoUsd: bigint): RequestRecord =>
-      recordOf({ miss: { reason, tokens: 10, costPicoUsd } });
+      recordOf({ misses: [{ reason, tokens: 10, costPicoUsd, evidence: nothingKnown }] });
     const { misses } = summarise([
       miss('in_flight', 1_000_000_000_000n),
       miss('expired', 500_000_000_000n),
@@ -85,7 +86,7 @@ describe('a summary', () => {
     const pico = fc.bigInt(-(10n ** 15n), 10n ** 15n);
     const record = fc.tuple(fc.nat(1_000_000), pico, pico).map(([readTokens, cost, saved]) =>
       recordOf({
-        usage: { ...tokens, readTokens },
+        usage: { ...usage, readTokens },
         cost: costOf(cost),
         savings: { noCachingPicoUsd: saved, clientPicoUsd: saved, automaticPicoUsd: -saved },
       }),
@@ -106,7 +107,7 @@ describe('a summary', () => {
 describe('what we spent ourselves', () => {
   const ledger = createMemoryLedger(10);
   const spend = (atMs: number, scope: string, model: string): void =>
-    ledger.addOwn({ id: 'p', atMs, scope, model, purpose: 'keep-alive', costPicoUsd: 250_000_000_000n });
+    ledger.addOwn(ownCostOf({ atMs, scope, model, costPicoUsd: 250_000_000_000n }));
   spend(10, 's', 'm');
   spend(20, 's', 'n');
   spend(30, 't', 'm');

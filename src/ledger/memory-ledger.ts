@@ -36,13 +36,35 @@ export interface Summary {
   }[];
 }
 
+/** How a ledger is; what hurts it never hurts a request. */
+export interface LedgerHealth {
+  /** Records that wait to be stored. */
+  readonly waiting: number;
+  /** Records that were lost: the queue was full, or the place refused them for good. */
+  readonly dropped: number;
+  /** A sentence while records cannot be stored; null when all is well. */
+  readonly problem: string | null;
+}
+
 /** Keeps records. */
 export interface Ledger {
+  /** Never throws, and never waits. */
   add(record: RequestRecord): void;
   /** What we spent ourselves: in `ownCostUsd` of summaries, and in nothing else of them. */
   addOwn(cost: OwnCost): void;
-  summary(filter?: RecordFilter): Summary;
+  summary(filter?: RecordFilter): Summary | Promise<Summary>;
   /** Newest first; `before` is the id of a record that all given ones are older than. */
+  list(limit: number, before?: string): readonly RequestRecord[] | Promise<readonly RequestRecord[]>;
+  health(): LedgerHealth;
+  /** Stores what waits. */
+  flush(): Promise<void>;
+  /** Stores what waits, and ends; nothing may be added after it. */
+  close(): Promise<void>;
+}
+
+/** A ledger that answers at once. */
+export interface MemoryLedger extends Ledger {
+  summary(filter?: RecordFilter): Summary;
   list(limit: number, before?: string): readonly RequestRecord[];
 }
 
@@ -81,8 +103,7 @@ function sumPico(
 
 function summariseMisses(records: readonly RequestRecord[]): Summary['misses'] {
   const byReason = new Map<string, { requests: number; cost: PicoUsd }>();
-  for (const { miss } of records) {
-    if (!miss) continue;
+  for (const miss of records.flatMap(({ misses }) => misses)) {
     const known = byReason.get(miss.reason) ?? { requests: 0, cost: 0n };
     byReason.set(miss.reason, { requests: known.requests + 1, cost: known.cost + miss.costPicoUsd });
   }
@@ -116,7 +137,7 @@ export function summarise(records: readonly RequestRecord[], own: readonly OwnCo
 }
 
 /** A ledger that lives as long as the process: the newest `recordsMax` records. */
-export function createMemoryLedger(recordsMax: number = RECORDS_MAX): Ledger {
+export function createMemoryLedger(recordsMax: number = RECORDS_MAX): MemoryLedger {
   let records: RequestRecord[] = [];
   let own: OwnCost[] = [];
   // What we send ourselves has no tags.
@@ -137,6 +158,9 @@ export function createMemoryLedger(recordsMax: number = RECORDS_MAX): Ledger {
         records.filter((record) => matches(record, filter)),
         ownOf(filter),
       ),
+    health: () => ({ waiting: 0, dropped: 0, problem: null }),
+    flush: () => Promise.resolve(),
+    close: () => Promise.resolve(),
     list(limit, before) {
       const end = before === undefined ? records.length : records.findIndex((record) => record.id === before);
       return end < 0 ? [] : records.slice(Math.max(0, end - limit), end).toReversed();

@@ -1,4 +1,4 @@
-import type { PicoUsd } from '../core/index.ts';
+import type { PicoUsd, TokenCounts } from '../core/index.ts';
 
 /** A request that nobody had asked for, and that we sent ourselves. */
 export interface OwnCost {
@@ -9,6 +9,10 @@ export interface OwnCost {
   readonly scope: string;
   readonly model: string;
   readonly purpose: 'keep-alive' | 'pre-warm';
+  /** Status of the answer; 0 when none came. */
+  readonly status: number;
+  /** What was billed; zeros where nobody knows. */
+  readonly tokens: TokenCounts;
   /** The bill; where nobody knows whether it was billed, the most that it can have cost. */
   readonly costPicoUsd: PicoUsd;
 }

@@ -1,13 +1,57 @@
 import type { CostParts, PicoUsd, TokenCounts } from '../core/index.ts';
 
-/** Why a request read less than it might have. */
-export type MissReason = 'in_flight' | 'expired' | 'below_minimum' | 'never_written' | 'evicted_or_unknown';
+/** Why a prefix was not read. The words of the documentation where it has some (spec 6, 10.1). */
+export type MissReason =
+  | 'model_changed'
+  | 'tools_changed'
+  | 'system_changed'
+  | 'messages_changed'
+  | 'parameters_changed'
+  | 'expired'
+  | 'below_minimum'
+  | 'outside_lookback'
+  | 'never_written'
+  | 'in_flight'
+  | 'evicted_or_unknown';
 
-/** A prefix that was not read, and what that cost beyond reading it. */
+/** What a miss is concluded from. Every member is null where nobody knows. */
+export interface MissEvidence {
+  /** What of it changed: `added`, `removed`, `reordered`, `edited` tools, or the parameter (`tool_choice`, `thinking`, ...). */
+  readonly detail: string | null;
+  /** Where the first difference lies. */
+  readonly level: 'tools' | 'system' | 'messages' | null;
+  /** Path of the first block that differs, such as `messages.4.content.2`. */
+  readonly path: string | null;
+  /** Bytes of that block, as it was sent now, that differ: from, and before. */
+  readonly byteRange: readonly [number, number] | null;
+  /** Id of the record of the request that it is compared with. */
+  readonly previousId: string | null;
+  /** Since the entry was last written or read, or since that request. */
+  readonly ageMs: number | null;
+  /** The least that the model caches, where the prefix was smaller. */
+  readonly minimumTokens: number | null;
+}
+
+/** Evidence of which nothing is known. */
+export const nothingKnown: MissEvidence = {
+  detail: null,
+  level: null,
+  path: null,
+  byteRange: null,
+  previousId: null,
+  ageMs: null,
+  minimumTokens: null,
+};
+
+/**
+ * A part of the prompt that was not read although it, or what stood in its place, had been there before; and what that
+ * cost beyond reading it. The parts of one request do not overlap, so their tokens and dollars add up.
+ */
 export interface Miss {
   readonly reason: MissReason;
   readonly tokens: number;
   readonly costPicoUsd: PicoUsd;
+  readonly evidence: MissEvidence;
 }
 
 /** What was done about breakpoints, for people and for the dashboard. */
@@ -56,6 +100,43 @@ export interface GateRecord {
   readonly savedPicoUsd: PicoUsd;
 }
 
+/** How often server tools ran. */
+export interface RecordedServerTools {
+  readonly webSearchRequests: number;
+  readonly webFetchRequests: number;
+  readonly codeExecutionRequests: number;
+}
+
+/** One billed step of a request, where the answer lists them (spec 5.3). */
+export interface RecordedIteration extends TokenCounts {
+  readonly type: string;
+  readonly model: string | null;
+}
+
+/** What a request was billed for, with what decides its price. */
+export interface RecordedUsage extends TokenCounts {
+  readonly serviceTier: string | null;
+  readonly speed: string | null;
+  readonly inferenceGeo: string | null;
+  readonly serverToolUse: RecordedServerTools;
+  /** null where the answer listed none; otherwise these are what costs money. */
+  readonly iterations: readonly RecordedIteration[] | null;
+}
+
+/** What the exact-response tier did for a request. */
+export interface ResponseTierRecord {
+  /** `hit` and `collapsed`: nothing was sent and nothing billed. */
+  readonly outcome: 'hit' | 'collapsed' | 'stored' | 'miss' | 'bypass';
+  /** Which level answered, or why the tier was passed by. */
+  readonly detail: string | null;
+  /** Age of the answer given. */
+  readonly ageMs: number | null;
+  /** What the upstream would have billed now, with prompt caching as it is now; null where nobody can tell. */
+  readonly savedPicoUsd: PicoUsd | null;
+  /** Time that the upstream would have taken, less what the tier took; signed. */
+  readonly savedMs: number | null;
+}
+
 /** One request for a message; holds nothing of the prompt's text. */
 export interface RequestRecord {
   readonly id: string;
@@ -75,14 +156,17 @@ export interface RequestRecord {
   readonly messageId: string | null;
   readonly stopReason: string | null;
   /** null when the answer carried none. */
-  readonly usage: TokenCounts | null;
+  readonly usage: RecordedUsage | null;
   readonly cost: CostParts | null;
   readonly prediction: Prediction | null;
   readonly savings: Savings | null;
-  readonly miss: Miss | null;
+  /** What was not read, in the order of the prompt. */
+  readonly misses: readonly Miss[];
   readonly plan: PlanSummary | null;
   /** null where nothing waited. */
   readonly gate: GateRecord | null;
+  /** null where the tier of exact responses had nothing to do with it. */
+  readonly responses: ResponseTierRecord | null;
   /** Why the body was passed on unread; null when it was read. */
   readonly skipReason: string | null;
   /** A 400 about our markers made us send the original once more. */

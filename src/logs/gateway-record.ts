@@ -38,7 +38,8 @@ function costOf(value: unknown): CostParts | null {
 function recordedOf(record: JsonObject): RecordedCall | null {
   const cost = costOf(record['cost']);
   if (!cost) return null;
-  const { miss, prediction, savings } = record;
+  const { misses, prediction, savings } = record;
+  const [miss] = Array.isArray(misses) ? misses : [];
   const reason = isObject(miss) && typeof miss['reason'] === 'string' ? miss['reason'] : null;
   return {
     cost,

@@ -150,7 +150,7 @@ describe('optimize', () => {
       },
       prediction: null,
       savings: null,
-      miss: null,
+      misses: [],
       plan: null,
       skipReason: null,
       isResent: false,

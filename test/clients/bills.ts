@@ -32,8 +32,8 @@ export function recordedInputBill(records: readonly RequestRecord[]): PicoUsd {
 
 /** The records with a tag, as soon as there are so many. */
 export function recordsTagged(ledger: Ledger, tag: string, count: number): Promise<readonly RequestRecord[]> {
-  return vi.waitFor(() => {
-    const records = ledger.list(1_000).filter(({ tags }) => tags.includes(tag));
+  return vi.waitFor(async () => {
+    const records = (await ledger.list(1_000)).filter(({ tags }) => tags.includes(tag));
     expect(records).toHaveLength(count);
     return records;
   });

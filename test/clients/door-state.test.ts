@@ -25,7 +25,7 @@ async function ask(fetch: CachewrightFetch, question: string): Promise<readonly 
     }),
   });
   await response.text();
-  return fetch.records(1)[0]?.plan?.added.map(({ place }) => place) ?? [];
+  return (await fetch.records(1))[0]?.plan?.added.map(({ place }) => place) ?? [];
 }
 
 it('a door with a store plans its first request from what the one before it learned', async () => {

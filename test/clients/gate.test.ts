@@ -70,7 +70,7 @@ describe('many requests on one cold prefix', () => {
     await expect(left).rejects.toMatchObject({ name: 'AbortError' });
     expect(door.engine.gate().waiting).toBe(0);
     // The first one is still under way.
-    expect(door.records(10).map(({ error, skipReason }) => [error, skipReason])).toEqual([
+    expect((await door.records(10)).map(({ error, skipReason }) => [error, skipReason])).toEqual([
       ['client_left', 'left_waiting'],
     ]);
     expect((await first).status).toBe(200);

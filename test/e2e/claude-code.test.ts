@@ -73,8 +73,8 @@ function toolScript({ work }: Desk): readonly object[] {
 }
 
 /** The records of the session, oldest first. */
-function recordsOf(servers: Servers): readonly RequestRecord[] {
-  return servers.gateway.engine.options.ledger.list(1_000).toReversed();
+async function recordsOf(servers: Servers): Promise<readonly RequestRecord[]> {
+  return (await servers.gateway.engine.options.ledger.list(1_000)).toReversed();
 }
 
 function inputTokensOf(records: readonly RequestRecord[]): readonly number[] {
@@ -110,7 +110,7 @@ async function holdSession(route: Route): Promise<Session> {
       '-p',
       'Are you sure?',
     ]);
-    return { first, resumed, records: recordsOf(servers) };
+    return { first, resumed, records: await recordsOf(servers) };
   } finally {
     await servers.close();
   }
@@ -167,7 +167,7 @@ describe('Claude Code', () => {
       expect(outcome).toMatchObject({ isSuccess: true, answer: 'There are 60 notes.' });
       expect(outcome.toolResults.map(({ isError }) => isError)).toEqual(Array(5).fill(false));
 
-      const records = recordsOf(servers);
+      const records = await recordsOf(servers);
       expect(records.map(({ status, isPartial }) => (isPartial ? 'partial' : status))).toEqual([
         529,
         200,

@@ -31,7 +31,7 @@ it.each(KINDS)(
       const sent = sender.sent.at(-1)?.bytes ?? Buffer.alloc(0);
       expect({ seed, fault: findFault(Buffer.from(given), sent, coverage) }).toEqual({ seed, fault: null });
     }
-    expect(fetch.summary().requests).toBe(COUNT * TIMES);
+    expect((await fetch.summary()).requests).toBe(COUNT * TIMES);
     expect(fetch.counters()).toMatchObject({ failedSteps: 0, failedAnalyses: 0, failedAccounts: 0 });
     expect(coverage.changed).toBeGreaterThan(COUNT >= 100 ? 0.2 * COUNT : -1);
   },

@@ -10,7 +10,7 @@ import {
   standardPricing,
 } from '../../src/core/index.ts';
 import { startEmulator, type RunningServer } from '../../src/emulator/index.ts';
-import { createMemoryLedger, type Ledger } from '../../src/ledger/index.ts';
+import { createMemoryLedger, type MemoryLedger } from '../../src/ledger/index.ts';
 import { START_MS } from '../support/engine.ts';
 import { CleanUp, startTestGateway } from '../support/gateway.ts';
 import { getJson, sendJson } from '../support/http-client.ts';
@@ -51,7 +51,7 @@ beforeEach(async () => {
 afterEach(() => cleanUp.run());
 
 /** Input cost by what the emulator has billed. */
-function ratioOf(ledger: Ledger, requests: number): number {
+function ratioOf(ledger: MemoryLedger, requests: number): number {
   const { facts } = resolveModel(MODEL, defaultCatalogue);
   const records = ledger.list(requests);
   const bills = records.map(({ usage, cost }) => {

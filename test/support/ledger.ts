@@ -1,7 +1,7 @@
-import { createMemoryLedger, type Ledger, type RequestRecord } from '../../src/ledger/index.ts';
+import { createMemoryLedger, type MemoryLedger, type RequestRecord } from '../../src/ledger/index.ts';
 
 /** A ledger that a test can wait for. */
-export interface WatchedLedger extends Ledger {
+export interface WatchedLedger extends MemoryLedger {
   /** The next record that is added, or one that nobody has waited for yet; in order. */
   next(): Promise<RequestRecord>;
 }

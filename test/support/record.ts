@@ -1,5 +1,5 @@
-import type { CostParts } from '../../src/core/index.ts';
-import type { RequestRecord } from '../../src/ledger/index.ts';
+import { noTokens, type CostParts, type TokenCounts } from '../../src/core/index.ts';
+import type { OwnCost, RecordedUsage, RequestRecord } from '../../src/ledger/index.ts';
 
 /** A cost whose only part is uncached input. */
 export function costOf(totalPicoUsd: bigint): CostParts {
@@ -11,6 +11,33 @@ export function costOf(totalPicoUsd: bigint): CostParts {
     outputPicoUsd: 0n,
     serverToolsPicoUsd: 0n,
     totalPicoUsd,
+  };
+}
+
+/** A ping that nothing is known of, but for what the test says. */
+export function ownCostOf(more: Partial<OwnCost> = {}): OwnCost {
+  return {
+    id: 'ping_1',
+    atMs: 0,
+    scope: 'scope',
+    model: 'claude-opus-5-5',
+    purpose: 'keep-alive',
+    status: 200,
+    tokens: noTokens,
+    costPicoUsd: 0n,
+    ...more,
+  };
+}
+
+/** A usage of these counters alone. */
+export function usageOf(tokens: TokenCounts): RecordedUsage {
+  return {
+    ...tokens,
+    serviceTier: null,
+    speed: null,
+    inferenceGeo: null,
+    serverToolUse: { webSearchRequests: 0, webFetchRequests: 0, codeExecutionRequests: 0 },
+    iterations: null,
   };
 }
 
@@ -32,7 +59,8 @@ export function recordOf(more: Partial<RequestRecord> = {}): RequestRecord {
     cost: null,
     prediction: null,
     savings: null,
-    miss: null,
+    misses: [],
+    responses: null,
     plan: null,
     gate: null,
     skipReason: null,

@@ -22,7 +22,7 @@ describe('keep-alive of one gateway', () => {
     // The model of the cache knows of pings: it expected just that.
     const [record] = kept.gateway.ledger.list(1);
     expect(record?.prediction?.readTokens).toBeGreaterThan(4000);
-    expect(record?.miss).toBeNull();
+    expect(record?.misses).toEqual([]);
     const pings = keeper.pings(100);
     // 285 s after the request, and after each ping.
     expect(pings).toHaveLength(4);

@@ -108,7 +108,7 @@ async function demo(flags: DemoFlags): Promise<void> {
       printLine(listeningLine('emulator', emulator.url, true));
     }
     const requests = await runTraffic({ gateway: gateway.data.url, emulator: emulator.url });
-    const summary = gateway.engine.options.ledger.summary();
+    const summary = await gateway.engine.options.ledger.summary();
     if (isJson) printJson({ model: DEMO_MODEL, ...summary });
     else printReport(summary, requests);
     if (flags.once) return;
