@@ -27,7 +27,16 @@ function outcome(more: Partial<CacheOutcome> = {}): CacheOutcome {
 
 function forecastOf(sent: CacheOutcome, client = sent, automatic = sent): Forecast {
   const nothing = (): undefined => undefined;
-  return { sent, own: sent, client, automatic, isInFlight: false, begin: nothing, cancel: nothing };
+  return {
+    sent,
+    own: sent,
+    client,
+    automatic,
+    isInFlight: false,
+    readLeftMs: sent.hit ? 60_000 : null,
+    begin: nothing,
+    cancel: nothing,
+  };
 }
 
 function usageOf(more: Record<string, unknown>): BilledUsage {
@@ -185,6 +194,8 @@ describe('the prediction', () => {
       write5mTokens: 600,
       write1hTokens: 300,
       uncachedTokens: 100,
+      estimatedTokens: 1_000,
+      readLeftMs: null,
     });
   });
 

@@ -76,7 +76,15 @@ export function scaleOutcome(outcome: CacheOutcome, billed: TokenCounts): TokenC
 /** The prediction for the request as sent, in billed tokens. */
 function predictionOf(forecast: Forecast, billed: TokenCounts): Prediction {
   const { readTokens, write5mTokens, write1hTokens, uncachedTokens } = scaleOutcome(forecast.sent, billed);
-  return { readTokens, write5mTokens, write1hTokens, uncachedTokens };
+  const { sent, readLeftMs } = forecast;
+  return {
+    readTokens,
+    write5mTokens,
+    write1hTokens,
+    uncachedTokens,
+    estimatedTokens: sent.totalTokens,
+    readLeftMs,
+  };
 }
 
 /**

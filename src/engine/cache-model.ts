@@ -26,6 +26,8 @@ export interface Forecast {
   readonly automatic: CacheOutcome;
   /** Another request was writing what this one could have read, so it did not ask for it to be written twice. */
   readonly isInFlight: boolean;
+  /** How long the entry that is read had yet to live; null where nothing is read. */
+  readonly readLeftMs: number | null;
   /** The response has begun: what was written can be read. */
   begin(atMs: number): void;
   /** The response never began: nothing was written. */
@@ -115,6 +117,7 @@ export function createCacheModel(rules: CacheRules): CacheModel {
       return {
         ...outcomes,
         isInFlight: analysis.learned.isInFlight,
+        readLeftMs: readLeftMs(before, analysis.chain, sent, startMs),
         begin: (atMs) => settle(outcomes, (state, written) => markReady(state, written, atMs)),
         cancel: () => settle(outcomes, withdraw),
       };
@@ -146,6 +149,18 @@ function renew(
   const times = { startMs: atMs, readyMs: atMs };
   sent.state = cacheStep(sent.state, request, times, rules)[1];
   own.state = isShared ? sent.state : cacheStep(own.state, request, times, rules)[1];
+}
+
+/** How long what an outcome reads had yet to live. */
+function readLeftMs(
+  before: CacheState,
+  chain: PrefixChain,
+  outcome: CacheOutcome,
+  nowMs: number,
+): number | null {
+  if (!outcome.hit) return null;
+  const entries = before.entries.get(chain.prefixIds[outcome.hit.blockIndex] ?? '') ?? [];
+  return entries.reduce((longest, entry) => Math.max(longest, entry.expiresMs - nowMs), 0);
 }
 
 type Outcomes = Pick<Forecast, 'sent' | 'own' | 'client' | 'automatic'>;

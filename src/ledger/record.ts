@@ -67,12 +67,16 @@ export interface PlanSummary {
   readonly isApplied: boolean;
 }
 
-/** Input counters that the model predicted, from estimated tokens. */
+/** Input counters that the model predicted, in the proportions of estimated tokens and scaled to the billed total. */
 export interface Prediction {
   readonly readTokens: number;
   readonly write5mTokens: number;
   readonly write1hTokens: number;
   readonly uncachedTokens: number;
+  /** The estimate of all input, as it was before the bill. */
+  readonly estimatedTokens: number;
+  /** How long the entry that would be read had yet to live when the request was sent; null where nothing would be read. */
+  readonly readLeftMs: number | null;
 }
 
 /** Saved against a counterfactual, signed: negative is a loss. */
