@@ -1,5 +1,5 @@
 import { stringMember } from '../core/index.ts';
-import type { GateRecord } from '../ledger/index.ts';
+import type { GateRecord, RequestRecord } from '../ledger/index.ts';
 import { asSent } from '../planner/index.ts';
 import { NOTHING_READ, type BilledUsage, type UsageReading } from '../wire/index.ts';
 import { accountFor, type Account } from './account.ts';
@@ -248,7 +248,7 @@ class OpenExchange implements Exchange {
     const { analysis, skipReason } = this.#prepared;
     const atMs = this.#atMs;
     const model = analysis ? (stringMember(analysis.body, 'model') ?? '') : (reading.model ?? '');
-    options.ledger.add({
+    const record: RequestRecord = {
       id: this.id,
       atMs,
       scope: this.#scope,
@@ -271,7 +271,9 @@ class OpenExchange implements Exchange {
       error: error ?? reading.error?.type ?? null,
       firstByteMs: this.#firstByteMs === null ? null : this.#firstByteMs - atMs,
       totalMs: options.clock.nowMs() - atMs,
-    });
+    };
+    this.#tryOwn(() => options.integrity.check(record));
+    options.ledger.add(record);
   }
 
   #gateRecord(usage: BilledUsage | null): GateRecord | null {

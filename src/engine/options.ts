@@ -1,6 +1,6 @@
 import { defaultCacheRules, defaultCatalogue, type CacheRules, type Catalogue } from '../core/index.ts';
 import { LearnedPlanner, NeverWorse } from '../planner/index.ts';
-import { createMemoryLedger, type Ledger } from '../ledger/index.ts';
+import { createMemoryLedger, integrity, type Integrity, type Ledger } from '../ledger/index.ts';
 import type { KeepAliveOptions } from './keep-alive.ts';
 import {
   createId,
@@ -28,6 +28,8 @@ export interface EngineOptions {
   readonly catalogue: Catalogue;
   readonly rules: CacheRules;
   readonly ledger: Ledger;
+  /** Holds every bill against its prediction. @default one without hooks */
+  readonly integrity: Integrity;
   /** Learns from the requests where breakpoints pay. @default one that knows nothing yet */
   readonly planner: LearnedPlanner;
   /** Keeps the plans from costing more than what they replace. @default one that has seen nothing yet */
@@ -52,6 +54,7 @@ export function engineOptions(given: Partial<EngineOptions>): EngineOptions {
     catalogue: defaultCatalogue,
     rules,
     ledger: createMemoryLedger(),
+    integrity: integrity({ catalogue: given.catalogue ?? defaultCatalogue }),
     planner: new LearnedPlanner({ entriesAre: rules.open.entriesAre }),
     guard: new NeverWorse(),
     gate: {},
