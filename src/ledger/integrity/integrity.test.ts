@@ -158,9 +158,11 @@ describe('a bill', () => {
         const finding = check(predicted, billed);
         const total = Object.values(billed).reduce((sum, tokens) => sum + tokens, 0);
         const slack = Math.max(256, total / 10);
-        const far = Math.abs((finding?.expectedTokens ?? 0) - (finding?.billedTokens ?? 0));
-        if (finding) expect(far).toBeGreaterThan(slack);
-        else expect(Math.abs(predicted.read - billed.read)).toBeLessThanOrEqual(slack);
+        const { expectedTokens, billedTokens } = finding ?? {
+          expectedTokens: predicted.read,
+          billedTokens: billed.read,
+        };
+        expect(Math.abs(expectedTokens - billedTokens) > slack).toBe(finding !== null);
       }),
       { numRuns },
     );
