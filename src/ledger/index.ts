@@ -1,4 +1,7 @@
 /** What requests cost, what caching saved, and what was missed. */
+import type { Ledger, OpenLedger } from './ledger.ts';
+import type { SqliteLedgerOptions } from './sqlite/sqlite-ledger.ts';
+
 export {
   BUCKET_MS,
   LedgerError,
@@ -14,6 +17,16 @@ export {
 } from './ledger.ts';
 export { createMemoryLedger, RECORDS_MAX, type MemoryLedger } from './memory-ledger.ts';
 export { summarise } from './totals.ts';
+export {
+  alerts,
+  defaultRules,
+  type Alert,
+  type AlertOptions,
+  type AlertRule,
+  type AlertSignal,
+  type Alerts,
+  type BudgetLimits,
+} from './alerts/index.ts';
 export {
   integrity,
   type Integrity,
@@ -33,6 +46,26 @@ export {
   type WebhookOptions,
   type WebhookTotals,
 } from './webhook/index.ts';
+export {
+  buildReport,
+  EXPORT_FORMATS,
+  exportRows,
+  formatExactUsd,
+  REPORT_SPLITS,
+  showRecord,
+  showTimelineRow,
+  type ExportFormat,
+  type ExportSource,
+  type LedgerReport,
+  type ReportMoney,
+  type ReportRatio,
+  type ReportSavings,
+  type ReportSplit,
+  type ReportSums,
+  type ShownRecord,
+  type ShownTimelineRow,
+} from './out/index.ts';
+export * from './misses/index.ts';
 export { nothingKnown } from './record.ts';
 export type { OwnCost } from './own-cost.ts';
 export type {
@@ -42,6 +75,8 @@ export type {
   MissReason,
   PlanSummary,
   Prediction,
+  PromptShape,
+  RecordedDiagnostics,
   RecordedIteration,
   RecordedServerTools,
   RecordedUsage,
@@ -49,3 +84,40 @@ export type {
   ResponseTierRecord,
   Savings,
 } from './record.ts';
+export type { SqliteLedgerOptions } from './sqlite/sqlite-ledger.ts';
+
+/** Name of the ledger in a data folder. */
+const LEDGER_FILE = 'ledger.db';
+
+/**
+ * Opens the ledger of a data folder for writing; the database is loaded by this call, not by importing. A file that is
+ * damaged is moved aside and told; one that cannot be written is tried again, while records wait, up to a bound.
+ *
+ * @example const ledger = await openSqliteLedger('/var/lib/cachewright', { tell: console.warn });
+ * @throws LedgerError `LEDGER_FOREIGN` when the file is of another program, or of a newer version.
+ */
+export async function openSqliteLedger(
+  dataDir: string,
+  options: Omit<SqliteLedgerOptions, 'file'> = {},
+): Promise<Ledger> {
+  const [{ SqliteLedger }, { systemClock, systemTimers }, { join }] = await Promise.all([
+    import('./sqlite/sqlite-ledger.ts'),
+    import('../runtime/index.ts'),
+    import('node:path'),
+  ]);
+  const ports = { clock: systemClock, timers: systemTimers };
+  return SqliteLedger.open({ ...options, file: join(dataDir, LEDGER_FILE) }, ports);
+}
+
+/**
+ * Opens the ledger of a data folder for reading, whether or not a gateway writes it.
+ *
+ * @throws LedgerError `LEDGER_MISSING`, `LEDGER_UNUSABLE` or `LEDGER_FOREIGN`, with a sentence for people.
+ */
+export async function openLedgerFile(dataDir: string): Promise<OpenLedger> {
+  const [{ LedgerFile }, { join }] = await Promise.all([
+    import('./sqlite/ledger-file.ts'),
+    import('node:path'),
+  ]);
+  return new LedgerFile(join(dataDir, LEDGER_FILE));
+}

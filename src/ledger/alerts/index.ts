@@ -1,0 +1,3 @@
+export { alerts, type Alert, type AlertOptions, type Alerts } from './alerts.ts';
+export type { BudgetLimits } from './budget.ts';
+export { defaultRules, type AlertRule, type AlertSignal } from './rule.ts';

@@ -1,0 +1,105 @@
+import { Baseline } from './baseline.ts';
+import type { AlertRule } from './rule.ts';
+
+/** A turn of events in one series. */
+export interface SeriesTurn {
+  readonly state: 'firing' | 'recovered';
+  readonly atMs: number;
+  readonly value: number;
+  /** What was usual before; null where only the limit counts. */
+  readonly usual: number | null;
+  readonly samples: number;
+  /** Recovered only because what was bad has lasted for so long that it is usual now. */
+  readonly isNewNormal: boolean;
+}
+
+interface Window {
+  startMs: number;
+  samples: number;
+  numerator: number;
+  denominator: number;
+}
+
+/** A window that does not fill in that time says nothing. */
+const WINDOW_MAX_MS = 6 * 60 * 60_000;
+/** What has been bad for so long is usual. */
+const NEW_NORMAL_MS = 3 * 24 * 60 * 60_000;
+
+/** One rule on one group of requests: windows, what is usual, and whether it is told. */
+export class Series {
+  readonly #rule: AlertRule;
+  readonly #baseline = new Baseline();
+  #window: Window | null = null;
+  #bad = 0;
+  #good = 0;
+  #firingSinceMs: number | null = null;
+  #isTold = false;
+  #toldMs = -Infinity;
+
+  constructor(rule: AlertRule) {
+    this.#rule = rule;
+  }
+
+  get isFiring(): boolean {
+    return this.#firingSinceMs !== null;
+  }
+
+  /** Adds one request, its cost as a logarithm; gives a turn where it closes a window that makes one. */
+  add(atMs: number, numerator: number, denominator: number): SeriesTurn | null {
+    const turn = this.tick(atMs);
+    this.#window ??= { startMs: atMs, samples: 0, numerator: 0, denominator: 0 };
+    this.#window.samples += 1;
+    this.#window.numerator += numerator;
+    this.#window.denominator += denominator;
+    return turn;
+  }
+
+  /** Closes the window when it is time. */
+  tick(nowMs: number): SeriesTurn | null {
+    const window = this.#window;
+    if (!window) return null;
+    const ageMs = nowMs - window.startMs;
+    const isOver = ageMs >= this.#rule.windowMs && window.samples >= this.#rule.samplesMin;
+    // A clock that was set back must not keep a window open for ever.
+    const isStale = ageMs >= WINDOW_MAX_MS || ageMs < 0;
+    if (!isOver && !isStale) return null;
+    this.#window = null;
+    // Nobody asked for long: it is about the time at which it was full.
+    const judgedMs = isStale ? window.startMs + this.#rule.windowMs : nowMs;
+    return isOver && window.denominator > 0 ? this.#judge(window, judgedMs) : null;
+  }
+
+  #isBad(value: number): boolean {
+    const { limit, change, deviations, direction } = this.#rule;
+    const sign = direction === 'rise' ? 1 : -1;
+    if (limit !== null && sign * (value - limit) > 0) return true;
+    const { mean } = this.#baseline;
+    if (change === null || mean === null) return false;
+    const isFar = sign * (value - mean) >= change * Math.abs(mean) && mean !== 0;
+    return isFar && sign * this.#baseline.deviationsOf(value) >= deviations;
+  }
+
+  #judge(window: Window, atMs: number): SeriesTurn | null {
+    const mean = window.numerator / window.denominator;
+    const value = this.#rule.signal === 'cost_per_request' ? Math.exp(mean) : mean;
+    const isBad = this.#isBad(value);
+    this.#bad = isBad ? this.#bad + 1 : 0;
+    this.#good = isBad ? 0 : this.#good + 1;
+    const told = { atMs, value, usual: this.#baseline.mean, samples: window.samples, isNewNormal: false };
+    // What is bad does not become usual by being there, unless it stays.
+    if (!isBad) this.#baseline.learn(value);
+    if (this.#firingSinceMs === null) {
+      if (this.#bad < this.#rule.windowsPending) return null;
+      this.#firingSinceMs = atMs;
+      this.#isTold = atMs - this.#toldMs >= this.#rule.coolDownMs;
+      if (this.#isTold) this.#toldMs = atMs;
+      return this.#isTold ? { ...told, state: 'firing' } : null;
+    }
+    const isNewNormal = this.#rule.limit === null && atMs - this.#firingSinceMs >= NEW_NORMAL_MS;
+    if (this.#good < this.#rule.windowsPending && !isNewNormal) return null;
+    if (isNewNormal) this.#baseline.restart(value);
+    this.#firingSinceMs = null;
+    this.#bad = 0;
+    return this.#isTold ? { ...told, state: 'recovered', isNewNormal } : null;
+  }
+}
