@@ -16,7 +16,7 @@ import { createPromptMemory } from '../../src/engine/prompt-memory.ts';
 import { LearnedPlanner, placeBreakpoints, toPlannedRequest, type Plan } from '../../src/planner/index.ts';
 import { createBodyReader, findSite } from '../../src/wire/index.ts';
 import { makeTurns, type Turns } from './conversation.ts';
-import { measureState } from './state-size.ts';
+import { measureSnapshots, measureState } from './state-size.ts';
 
 interface Case {
   readonly name: string;
@@ -38,6 +38,8 @@ const WARM_UP_ROUNDS = 100;
 const START_MS = 1_800_000_000_000;
 const NEXT_TURN_MS = 20_000;
 const STATE_CONVERSATIONS = 20_000;
+const SNAPSHOT_CONVERSATIONS = 98_000;
+const SNAPSHOT_ROUNDS = 15;
 
 /** The kinds of work, each measured once a round; what it may cost at most, as a share of parsing the same bytes. */
 const WORKS = [
@@ -155,4 +157,8 @@ if (isAsked('state')) {
   const perBlock = ((bytesPerNode * nodes) / blocks).toFixed(0);
   print(`\nstate: ${nodes} nodes of ${blocks} blocks in all, ${perBlock} bytes a block`);
   print(`  ${bytesPerNode.toFixed(0)} bytes a node, at most 300 wanted`);
+  const times = measureSnapshots(SNAPSHOT_CONVERSATIONS, SNAPSHOT_ROUNDS);
+  print(`\na copy of ${times.nodes} nodes, ${(times.bytes / 1e6).toFixed(1)} MB, ms of the clock`);
+  print(`  at once ${spread(times.wholeMs, 1)}`);
+  print(`  in slices: to begin ${spread(times.beginMs, 1)}, then ${spread(times.sliceMs, 2)} each`);
 }

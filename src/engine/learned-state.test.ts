@@ -114,6 +114,50 @@ describe('what was learned', () => {
   });
 });
 
+describe('much that was learned', () => {
+  /** Copied in four slices. */
+  class ManyWords extends Words {
+    slices = 0;
+
+    beginSnapshot(): { copySlice(): boolean; finish(): Uint8Array } {
+      const whole = this.snapshot();
+      let left = 4;
+      return {
+        copySlice: () => {
+          this.slices += 1;
+          left -= 1;
+          return left === 0;
+        },
+        finish: () => whole,
+      };
+    }
+  }
+
+  it('is copied slice by slice, with time for others between', async () => {
+    const words = new ManyWords();
+    const kept = await keepLearnedState(options(words));
+    words.learn('before ');
+    const saving = kept.save();
+    for (let slices = 1; slices < 4; slices += 1) {
+      expect(words.slices).toBe(slices);
+      words.learn('meanwhile ');
+      time.advance(0);
+      await Promise.resolve();
+    }
+    await saving;
+    expect([words.slices, await loadWords()]).toEqual([4, 'before ']);
+    await kept.close();
+  });
+
+  it('is copied at once when we close: nobody waits any more', async () => {
+    const words = new ManyWords();
+    const kept = await keepLearnedState(options(words));
+    words.learn('all');
+    await kept.close();
+    expect([words.slices, await loadWords()]).toEqual([1, 'all']);
+  });
+});
+
 describe('what cannot be used', () => {
   const cases: readonly (readonly [string, () => Promise<Uint8Array>, string])[] = [
     ['nothing of ours', async () => Buffer.from('{"a":1}'), 'is not what Cachewright writes'],

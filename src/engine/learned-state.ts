@@ -8,6 +8,8 @@ export interface LearnedState {
   readonly revision: number;
   /** All that was learned, in bytes of its own. */
   snapshot(): Uint8Array;
+  /** The same in slices, where there may be much of it: `copySlice` says when all is there. */
+  beginSnapshot?(): { copySlice(): boolean; finish(): Uint8Array };
   /** Replaces what is known; throws on bytes that it does not understand, and then nothing has changed. */
   restore(bytes: Uint8Array): void;
 }
@@ -101,12 +103,21 @@ class Keeper implements KeptState {
     this.#cancelTimer = timers.after(everyMs, () => void this.save().then(() => this.#arm()), true);
   }
 
+  /** A large state is copied slice by slice, so that requests need not wait for all of it; at the end nobody does. */
+  async #take(): Promise<Uint8Array> {
+    const { state, timers } = this.#options;
+    const copy = state.beginSnapshot?.();
+    if (!copy) return state.snapshot();
+    while (!copy.copySlice() && !this.#isClosed) await new Promise<void>((go) => void timers.after(0, go));
+    return copy.finish();
+  }
+
   async #saveOnce(): Promise<void> {
     const { state, place, clock, tell } = this.#options;
     const { revision } = state;
     if (revision === this.#savedRevision) return;
     try {
-      await place.write(await encodeState({ bytes: state.snapshot(), savedMs: clock.nowMs() }));
+      await place.write(await encodeState({ savedMs: clock.nowMs(), bytes: await this.#take() }));
       this.#savedRevision = revision;
       if (this.#isFailing) tell(`the learned state is saved again in ${place.shown}`);
       this.#isFailing = false;

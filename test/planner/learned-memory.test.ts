@@ -3,12 +3,20 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 
 import { LearnedPlanner, type LearnedOptions } from '../../src/planner/index.ts';
+import { measureState } from '../../bench/planner/state-size.ts';
 import { PRICES } from './word-requests.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
 const MEGABYTE = 1_000_000;
+
+/** What planners hold is in typed arrays, which are beside the heap. */
+function bytesInUse(): number {
+  collectGarbage();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
 
 /** Keys of a request's blocks; the first ends the system prompt where there are several. */
 type KeysOf = (request: number) => readonly number[];
@@ -43,13 +51,11 @@ function fill(
   keysOf: KeysOf,
   limits?: LearnedOptions,
 ): { readonly planner: LearnedPlanner; readonly bytes: number } {
-  collectGarbage();
-  const before = process.memoryUsage().heapUsed;
+  const before = bytesInUse();
   const planner = new LearnedPlanner(limits);
   for (let request = 0; request < count; request += 1)
     send(planner, 1.7e12 + request * gapMs, keysOf(request));
-  collectGarbage();
-  return { planner, bytes: process.memoryUsage().heapUsed - before };
+  return { planner, bytes: bytesInUse() - before };
 }
 
 describe('memory', () => {
@@ -59,6 +65,12 @@ describe('memory', () => {
     expect(planner.size).toBeGreaterThan(90_000);
     expect(planner.size).toBeLessThan(102_500);
     expect(bytes / planner.size).toBeLessThanOrEqual(300);
+  });
+
+  test('of conversations of many blocks: at most 300 bytes a run', () => {
+    const { nodes, blocks, bytesPerNode } = measureState(20_000, collectGarbage);
+    expect([nodes, blocks]).toEqual([20_040, 240_460]);
+    expect(bytesPerNode).toBeLessThanOrEqual(300);
   });
 
   test('of 300,000 distinct system prompts, a thousand a second: no more than the limit of runs allows', () => {

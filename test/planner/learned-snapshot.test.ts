@@ -36,11 +36,13 @@ class Sender {
   }
 }
 
-function restored(planner: LearnedPlanner): LearnedPlanner {
+function restoredFrom(bytes: Uint8Array): LearnedPlanner {
   const copy = new LearnedPlanner();
-  copy.restore(planner.snapshot());
+  copy.restore(bytes);
   return copy;
 }
+
+const restored = (planner: LearnedPlanner): LearnedPlanner => restoredFrom(planner.snapshot());
 
 describe('a snapshot', () => {
   it('goes on exactly as its planner does', () => {
@@ -76,6 +78,46 @@ describe('a snapshot', () => {
     const words = new WordRequests();
     for (let at = 0; at < 2000; at += 1) planner.plan(words.request({ atMs: at, word: `s${at}` }));
     expect(planner.snapshot().length).toBeLessThan(planner.byteLength + 100_000);
+  });
+
+  it('may be made in slices, whatever is planned meanwhile: it is of when it began', () => {
+    const planner = new LearnedPlanner();
+    const sender = new Sender();
+    const send = (word: string): void => void sender.send(planner, { word, afterMs: 0, isReadyLate: false });
+    for (let at = 0; at < 20_000; at += 1) send(`ttss${at}`);
+    const whole = planner.snapshot();
+    const copy = planner.beginSnapshot();
+    let slices = 1;
+    while (!copy.copySlice()) {
+      slices += 1;
+      for (let at = 0; at < 1000; at += 1) send(`ttss${(at * 37 * slices) % 30_000}`);
+    }
+    expect(slices).toBeGreaterThan(1);
+    expect(Buffer.from(copy.finish()).equals(whole)).toBe(true);
+    expect(planner.blockCount).toBeGreaterThan(restoredFrom(whole).blockCount);
+  });
+
+  it('in slices that nobody waits for any more is whole as well, and so is the next one', () => {
+    const planner = new LearnedPlanner();
+    const sender = new Sender();
+    const send = (word: string): void => void sender.send(planner, { word, afterMs: 0, isReadyLate: false });
+    for (let at = 0; at < 20_000; at += 1) send(`ttss${at}`);
+    const wholes = [planner.snapshot()];
+    const first = planner.beginSnapshot();
+    first.copySlice();
+    for (let at = 0; at < 1000; at += 1) send(`ttss${at * 7}`);
+    wholes.push(planner.snapshot());
+    const second = planner.beginSnapshot();
+    for (let at = 0; at < 1000; at += 1) send(`ttss${at * 11}`);
+    const made = [first.finish(), second.finish()];
+    expect(made.map((bytes, at) => Buffer.from(bytes).equals(wholes[at] ?? bytes))).toEqual([true, true]);
+  });
+
+  it('that is small is there at once', () => {
+    const planner = new LearnedPlanner();
+    const whole = planner.snapshot();
+    const copy = planner.beginSnapshot();
+    expect([copy.copySlice(), Buffer.from(copy.finish()).equals(whole)]).toEqual([true, true]);
   });
 
   it('that is damaged, cut off or something else is refused or restored, and never more than that', () => {

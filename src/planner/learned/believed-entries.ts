@@ -1,15 +1,9 @@
 import { defaultCacheRules } from '../../core/index.ts';
-import { Rows } from './rows.ts';
+import { EntryRows } from './entry-rows.ts';
+import type { RowsState, WrittenRows } from './rows.ts';
 import { NONE, type Run, type Runs } from './runs.ts';
 
-/** Block index times two, and one more for an hour's. */
-const PLACE = 0;
-const READY = 1;
-const EXPIRES = 2;
-/** The next entry of the run in the lower bits, and the stamp in the upper. */
-const LINK = 3;
-const WIDTH = 4;
-const LINK_BITS = 2 ** 26;
+const STAMP_MAX = 2 ** 30;
 
 /** Entries believed on one run; of more, those written first go. */
 const ENTRIES_MAX = 64;
@@ -26,7 +20,7 @@ export function ttlMsOf(isHour: boolean): number {
 
 /** Entries that the cache is believed to hold, each with the run that its last block is in; the newest first. */
 export class BelievedEntries {
-  readonly #rows = new Rows(WIDTH);
+  readonly #rows = new EntryRows();
   readonly #runs: Runs;
   /** Until when what an entry rests on lives for sure, of those above one of five minutes. */
   #restsMs = new Map<number, number>();
@@ -42,6 +36,11 @@ export class BelievedEntries {
 
   get byteLength(): number {
     return this.#rows.byteLength;
+  }
+
+  /** That of the newest entry; for saving. */
+  get stamp(): number {
+    return this.#stamp;
   }
 
   /** Does any entry stand above one of five minutes? */
@@ -69,8 +68,8 @@ export class BelievedEntries {
   /** Until when what a readable entry rests on lives for sure; Infinity where it rests on nothing of five minutes. */
   restsUntilMs(run: Run, index: number, nowMs: number): number {
     let untilMs = -Infinity;
-    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#next(entry)) {
-      const isIt = this.#index(entry) === index && this.#isReadable(entry, nowMs);
+    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#rows.next(entry)) {
+      const isIt = this.#rows.index(entry) === index && this.#rows.isReadable(entry, nowMs);
       if (isIt) untilMs = Math.max(untilMs, this.#restsMs.get(entry) ?? Infinity);
     }
     return untilMs;
@@ -79,65 +78,44 @@ export class BelievedEntries {
   /** An entry that somebody else has written, or renewed. */
   adopt(run: Run, index: number, isHour: boolean, readyMs: number, expiresMs: number): void {
     const rows = this.#rows;
-    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#next(entry)) {
-      if (this.#index(entry) !== index || this.#isHour(entry) !== isHour) continue;
-      if (!this.#isReadable(entry, readyMs)) continue;
-      rows.set(entry, EXPIRES, Math.max(expiresMs, rows.get(entry, EXPIRES)));
+    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#rows.next(entry)) {
+      if (this.#rows.index(entry) !== index || this.#rows.isHour(entry) !== isHour) continue;
+      if (!this.#rows.isReadable(entry, readyMs)) continue;
+      rows.setExpires(entry, Math.max(expiresMs, rows.expiresMs(entry)));
+      this.#rows.noteRead(entry);
       return;
     }
     this.#push(run, index, isHour, readyMs, expiresMs);
   }
 
+  /** @param readyMs Infinity where the response has not begun */
   #push(run: Run, index: number, isHour: boolean, readyMs: number, expiresMs: number): EntryRef {
     this.#makeRoom(run);
-    const rows = this.#rows;
-    const row = rows.add();
-    this.#stamp = (this.#stamp % (LINK_BITS - 1)) + 1;
-    rows.set(row, PLACE, 2 * index + (isHour ? 1 : 0));
-    rows.set(row, READY, readyMs);
-    rows.set(row, EXPIRES, expiresMs);
-    rows.set(row, LINK, this.#stamp * LINK_BITS + this.#runs.entry(run) + 1);
+    this.#stamp = (this.#stamp % STAMP_MAX) + 1;
+    const stamp = this.#stamp;
+    const row = this.#rows.add({ index, isHour, expiresMs, next: this.#runs.entry(run), stamp });
+    if (readyMs < Infinity) this.#rows.setReady(row, readyMs);
     this.#runs.setEntry(run, row);
-    return { row, stamp: this.#stamp };
-  }
-
-  #index(entry: number): number {
-    return Math.floor(this.#rows.get(entry, PLACE) / 2);
-  }
-
-  #isHour(entry: number): boolean {
-    return this.#rows.get(entry, PLACE) % 2 === 1;
-  }
-
-  #next(entry: number): number {
-    return (this.#rows.get(entry, LINK) % LINK_BITS) - 1;
-  }
-
-  #setNext(entry: number, next: number): void {
-    this.#rows.set(entry, LINK, this.#stampOf(entry) * LINK_BITS + next + 1);
-  }
-
-  #stampOf(entry: number): number {
-    return Math.floor(this.#rows.get(entry, LINK) / LINK_BITS);
+    return { row, stamp };
   }
 
   /** The response has begun: what was written can be read (spec 4.4). */
   setReady({ row, stamp }: EntryRef, readyMs: number): void {
-    if (this.#stampOf(row) === stamp) this.#rows.set(row, READY, readyMs);
+    if (this.#rows.stamp(row) === stamp && readyMs < Infinity) this.#rows.setReady(row, readyMs);
   }
 
   /** It was never written. */
   cancel({ row, stamp }: EntryRef): void {
-    if (this.#stampOf(row) === stamp) this.#rows.set(row, EXPIRES, -Infinity);
+    if (this.#rows.stamp(row) === stamp) this.#rows.setExpires(row, -Infinity);
   }
 
   /** The last block below `length` on which an entry of a run can be read, of all or of those of an hour; -1 without one. */
   deepestReadable(run: Run, length: number, nowMs: number, ttl: 'any' | '1h'): number {
     let deepest = -1;
-    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#next(entry)) {
-      const index = this.#index(entry);
-      if (index <= deepest || index >= length || !this.#isReadable(entry, nowMs)) continue;
-      if (ttl === 'any' || this.#isHour(entry)) deepest = index;
+    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#rows.next(entry)) {
+      const index = this.#rows.index(entry);
+      if (index <= deepest || index >= length || !this.#rows.isReadable(entry, nowMs)) continue;
+      if (ttl === 'any' || this.#rows.isHour(entry)) deepest = index;
     }
     return deepest;
   }
@@ -145,17 +123,17 @@ export class BelievedEntries {
   /** Block indices of a run's entries that can be read, the newest first. */
   readableIndices(run: Run, nowMs: number): number[] {
     const indices: number[] = [];
-    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#next(entry))
-      if (this.#isReadable(entry, nowMs)) indices.push(this.#index(entry));
+    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#rows.next(entry))
+      if (this.#rows.isReadable(entry, nowMs)) indices.push(this.#rows.index(entry));
     return indices;
   }
 
   /** Is an entry at a block or behind it being written, its response not begun yet? */
   isPendingFrom(run: Run, index: number, nowMs: number): boolean {
     const rows = this.#rows;
-    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#next(entry)) {
-      const isPending = nowMs < rows.get(entry, READY) && nowMs < rows.get(entry, EXPIRES);
-      if (isPending && this.#index(entry) >= index) return true;
+    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#rows.next(entry)) {
+      const isPending = nowMs < rows.expiresMs(entry) && !this.#rows.isReady(entry, nowMs);
+      if (isPending && this.#rows.index(entry) >= index) return true;
     }
     return false;
   }
@@ -163,10 +141,11 @@ export class BelievedEntries {
   /** What was read lives on: all entries up to the hit, each for its own TTL (spec 4.3). */
   refresh(run: Run, hit: number, nowMs: number): void {
     const rows = this.#rows;
-    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#next(entry)) {
-      if (this.#index(entry) > hit || !this.#isReadable(entry, nowMs)) continue;
-      const expiresMs = nowMs + ttlMsOf(this.#isHour(entry));
-      if (expiresMs > rows.get(entry, EXPIRES)) rows.set(entry, EXPIRES, expiresMs);
+    for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#rows.next(entry)) {
+      if (this.#rows.index(entry) > hit || !this.#rows.isReadable(entry, nowMs)) continue;
+      const expiresMs = nowMs + ttlMsOf(this.#rows.isHour(entry));
+      if (expiresMs > rows.expiresMs(entry)) rows.setExpires(entry, expiresMs);
+      this.#rows.noteRead(entry);
       if (this.#restsMs.has(entry)) this.#restsMs.set(entry, nowMs + ttlMsOf(false));
     }
   }
@@ -178,11 +157,11 @@ export class BelievedEntries {
     const first = this.#runs.entry(from);
     this.#runs.setEntry(from, NONE);
     for (let entry = first; entry !== NONE; entry = next) {
-      next = this.#next(entry);
-      this.#setNext(entry, NONE);
-      const side = this.#index(entry) < at ? 'below' : 'above';
+      next = this.#rows.next(entry);
+      this.#rows.setNext(entry, NONE);
+      const side = this.#rows.index(entry) < at ? 'below' : 'above';
       if (ends[side] === NONE) this.#runs.setEntry(side === 'below' ? to : from, entry);
-      else this.#setNext(ends[side], entry);
+      else this.#rows.setNext(ends[side], entry);
       ends[side] = entry;
     }
   }
@@ -190,22 +169,18 @@ export class BelievedEntries {
   /** Lets go of what has expired. */
   dropExpired(run: Run, nowMs: number): void {
     if (this.#runs.entry(run) === NONE) return;
-    this.#keepOnly(run, (entry) => this.#rows.get(entry, EXPIRES) > nowMs);
+    this.#keepOnly(run, (entry) => this.#rows.expiresMs(entry) > nowMs);
   }
 
   /** Lets go of entries behind a block, but for some that have just been written. */
   dropBehind(run: Run, index: number, written: readonly EntryRef[]): void {
     const isNew = (entry: number): boolean =>
-      written.some(({ row, stamp }) => row === entry && stamp === this.#stampOf(entry));
-    this.#keepOnly(run, (entry) => this.#index(entry) <= index || isNew(entry));
+      written.some(({ row, stamp }) => row === entry && stamp === this.#rows.stamp(entry));
+    this.#keepOnly(run, (entry) => this.#rows.index(entry) <= index || isNew(entry));
   }
 
   dropAll(run: Run): void {
     this.#keepOnly(run, () => false);
-  }
-
-  #isReadable(entry: number, nowMs: number): boolean {
-    return this.#rows.get(entry, READY) <= nowMs && nowMs < this.#rows.get(entry, EXPIRES);
   }
 
   /** Lets go of the oldest entries, so that there is room for one more. */
@@ -219,56 +194,58 @@ export class BelievedEntries {
     let last = NONE;
     let next = NONE;
     for (let entry = this.#runs.entry(run); entry !== NONE; entry = next) {
-      next = this.#next(entry);
+      next = this.#rows.next(entry);
       if (isWanted(entry)) {
         last = entry;
         continue;
       }
       this.#remove(entry);
       if (last === NONE) this.#runs.setEntry(run, next);
-      else this.#setNext(last, next);
+      else this.#rows.setNext(last, next);
     }
   }
 
   #remove(entry: number): void {
-    this.#rows.set(entry, LINK, 0);
     this.#restsMs.delete(entry);
     this.#rows.remove(entry);
   }
 
   /** What `fill` takes back. */
-  written(): BelievedEntriesState {
-    const restsMs = Float64Array.from([...this.#restsMs].flat());
-    return { entries: this.#rows.written(), unused: this.#rows.unused(), restsMs, stamp: this.#stamp };
-  }
-
-  /** Does each entry stand with one run, and every list end? */
-  isSound(): boolean {
-    let left = this.#rows.count;
-    for (const run of this.#runs.all()) {
-      let entry = this.#runs.entry(run);
-      for (; entry >= 0 && entry < this.end && left >= 0; entry = this.#next(entry)) left -= 1;
-      if (entry !== NONE) return false;
+  written(): BelievedEntriesState<WrittenRows> {
+    const restsMs = new Float64Array(2 * this.#restsMs.size);
+    let at = 0;
+    for (const [entry, untilMs] of this.#restsMs) {
+      restsMs[at] = entry;
+      restsMs[at + 1] = untilMs;
+      at += 2;
     }
-    return left === 0;
+    return { entries: this.#rows.written(), restsMs };
   }
 
-  fill({ entries, unused, restsMs, stamp }: BelievedEntriesState): void {
-    this.#rows.fill(entries, unused);
+  /** Does each entry stand with one run? */
+  isSound(): boolean {
+    return this.#rows.isSound(this.#allLinked());
+  }
+
+  *#allLinked(): IterableIterator<number> {
+    for (const run of this.#runs.all())
+      for (let entry = this.#runs.entry(run); entry !== NONE; entry = this.#rows.next(entry)) yield entry;
+  }
+
+  fill({ entries, restsMs }: BelievedEntriesState, stamp: number): void {
+    this.#rows.fill(entries);
     for (let at = 0; at + 1 < restsMs.length; at += 2)
       this.#restsMs.set(restsMs[at] ?? 0, restsMs[at + 1] ?? 0);
     this.#stamp = stamp;
     // Nobody will say any more that the response to those being written has begun.
     for (let entry = 0; entry < this.end; entry += 1)
-      if (this.#rows.get(entry, READY) === Infinity) this.#rows.set(entry, EXPIRES, -Infinity);
+      if (this.#rows.isPending(entry)) this.#rows.setExpires(entry, -Infinity);
   }
 }
 
 /** All entries, as numbers. */
-export interface BelievedEntriesState {
-  readonly entries: Float64Array;
-  readonly unused: ArrayLike<number>;
+export interface BelievedEntriesState<State = RowsState> {
+  readonly entries: State;
   /** Row and time, row and time. */
   readonly restsMs: Float64Array;
-  readonly stamp: number;
 }

@@ -16,7 +16,7 @@ import { Neighbours } from './neighbours.ts';
 import { readNews } from './news.ts';
 import type { PlannedRequest } from './request.ts';
 import { NONE, type Run } from './runs.ts';
-import { restoreMemory, snapshotOf } from './snapshot.ts';
+import { beginSnapshot, restoreMemory, type SnapshotCopy } from './snapshot.ts';
 import { toBreakpoints } from './stretches.ts';
 import { NOTHING } from './weigh.ts';
 
@@ -80,7 +80,15 @@ export class LearnedPlanner {
 
   /** All that was learned, as bytes for `restore`: a copy, in the byte order of this machine. Holds no text of prompts. */
   snapshot(): Uint8Array<ArrayBuffer> {
-    return snapshotOf(this.#memory);
+    return beginSnapshot(this.#memory, Infinity).finish();
+  }
+
+  /**
+   * The same in slices, for a process that answers requests meanwhile: `copySlice` copies about a megabyte and says
+   * whether that was all. What is learned meanwhile is no part of it.
+   */
+  beginSnapshot(): SnapshotCopy {
+    return beginSnapshot(this.#memory);
   }
 
   /**

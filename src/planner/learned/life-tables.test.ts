@@ -6,7 +6,8 @@ import { AGES_MS, HOUR_SPANS, LifeTables, type Table } from './life-tables.ts';
 function filled(...rows: readonly (readonly number[][])[]): { tables: LifeTables; all: Table[] } {
   const tables = new LifeTables();
   const numbers = rows.flatMap((row) => [...[0, 1, 2].flatMap((part) => padded(row[part] ?? [])), 0, 0]);
-  tables.fill(Float32Array.from(numbers), []);
+  const words = new Int32Array(Float32Array.from(numbers).buffer);
+  tables.fill({ tables: { words, free: Int32Array.of(-1, 0) }, retired: new Int32Array() });
   return { tables, all: rows.map((_, table) => table) };
 }
 

@@ -1,3 +1,5 @@
+import { Rows, type RowsState, type WrittenRows } from './rows.ts';
+
 const HOUR_MS = 3_600_000;
 
 /**
@@ -49,47 +51,36 @@ const JUDGED = 0;
 const BACK = SPANS;
 const OPEN = 2 * SPANS;
 /** Two more than are needed: a table then is two lines of the processor's cache. */
-const WIDTH = 32;
-const TABLES_FIRST = 64;
+const WORDS = 32;
 
 /**
  * How soon uses came back, as life tables: for each span of age, how many uses got through it or came back in it
  * (`judged`), how many of them came back, and how many are in it now, neither back nor through (`open`).
  */
 export class LifeTables {
-  #numbers = new Float32Array(WIDTH * TABLES_FIRST);
-  #free: Table[] = [];
+  readonly #rows = new Rows(WORDS);
   /** Given back while uses were still open in them. */
   #retired: Table[] = [];
-  #end = 0;
 
   /** One more than the highest number of a table. */
   get end(): number {
-    return this.#end;
+    return this.#rows.end;
   }
 
   get byteLength(): number {
-    return this.#numbers.byteLength;
+    return this.#rows.byteLength;
   }
 
   /** A table that knows nothing. */
   add(): Table {
-    const table = this.#free.pop() ?? this.#end;
-    if (table === this.#end) {
-      this.#end += 1;
-      if (this.#end * WIDTH > this.#numbers.length) {
-        const tables = this.#numbers.length / WIDTH;
-        const bytes = 4 * WIDTH * Math.ceil(tables * (tables < 1024 ? 2 : 1.25));
-        this.#numbers = new Float32Array(this.#numbers.buffer.transfer(bytes));
-      }
-    }
-    this.#numbers.fill(0, table * WIDTH, (table + 1) * WIDTH);
+    const table = this.#rows.add();
+    this.#rows.clear(table);
     return table;
   }
 
   /** Gives a table back. Uses may still be open in it: its number is used again once they are not. */
   remove(table: Table): void {
-    if (this.#isIdle(table)) this.#free.push(table);
+    if (this.#isIdle(table)) this.#rows.remove(table);
     else this.#retired.push(table);
   }
 
@@ -98,34 +89,32 @@ export class LifeTables {
     const retired = this.#retired;
     this.#retired = retired.filter((table) => !this.#isIdle(table));
     if (this.#retired.length < retired.length)
-      for (const table of retired) if (this.#isIdle(table)) this.#free.push(table);
+      for (const table of retired) if (this.#isIdle(table)) this.#rows.remove(table);
   }
 
   /** A use enters a span. */
   enter(table: Table, span: number): void {
-    const at = table * WIDTH + OPEN + span;
-    this.#numbers[at] = (this.#numbers[at] ?? 0) + 1;
+    this.#rows.setFloat(table, OPEN + span, this.open(table, span) + 1);
   }
 
   /** A use that was in a span came back, or got through it. */
   leave(table: Table, span: number, isBack: boolean): void {
-    const numbers = this.#numbers;
-    const at = table * WIDTH + span;
-    numbers[at + OPEN] = (numbers[at + OPEN] ?? 0) - 1;
-    numbers[at + JUDGED] = (numbers[at + JUDGED] ?? 0) * FADING + 1;
-    numbers[at + BACK] = (numbers[at + BACK] ?? 0) * FADING + (isBack ? 1 : 0);
+    const rows = this.#rows;
+    rows.setFloat(table, OPEN + span, this.open(table, span) - 1);
+    rows.setFloat(table, JUDGED + span, this.judged(table, span) * FADING + 1);
+    rows.setFloat(table, BACK + span, this.back(table, span) * FADING + (isBack ? 1 : 0));
   }
 
   judged(table: Table, span: number): number {
-    return this.#numbers[table * WIDTH + JUDGED + span] ?? 0;
+    return this.#rows.float(table, JUDGED + span);
   }
 
   back(table: Table, span: number): number {
-    return this.#numbers[table * WIDTH + BACK + span] ?? 0;
+    return this.#rows.float(table, BACK + span);
   }
 
   open(table: Table, span: number): number {
-    return this.#numbers[table * WIDTH + OPEN + span] ?? 0;
+    return this.#rows.float(table, OPEN + span);
   }
 
   /** Probability that a use comes back within five minutes, as classes from the widest to the narrowest say together. */
@@ -167,23 +156,25 @@ export class LifeTables {
     return true;
   }
 
-  /** The numbers of all tables ever given out; a view, not a copy. */
-  written(): Float32Array {
-    return this.#numbers.subarray(0, this.#end * WIDTH);
+  /** What `fill` takes back. */
+  written(): LifeTablesState<WrittenRows> {
+    return { tables: this.#rows.written(), retired: Int32Array.from(this.#retired) };
   }
 
-  /** Tables not in use, and those that wait to be. */
-  unused(): readonly Table[] {
-    return [...this.#free, ...this.#retired];
+  /** Is every table either one of these, or given back? */
+  isSound(used: readonly Table[]): boolean {
+    return this.#rows.isSound([...used, ...this.#retired]);
   }
 
-  /** Takes over what `written` and `unused` gave. */
-  fill(numbers: Float32Array, unused: ArrayLike<Table>): void {
-    this.#end = numbers.length / WIDTH;
-    this.#numbers = new Float32Array(Math.max(numbers.length, WIDTH * TABLES_FIRST));
-    this.#numbers.set(numbers);
-    this.#free = [];
-    this.#retired = Array.from(unused);
-    this.tidy();
+  fill({ tables, retired }: LifeTablesState): void {
+    this.#rows.fill(tables);
+    this.#retired = [...retired];
   }
+}
+
+/** All tables, as numbers. */
+export interface LifeTablesState<State = RowsState> {
+  readonly tables: State;
+  /** Tables given back in which uses are still open. */
+  readonly retired: Int32Array;
 }

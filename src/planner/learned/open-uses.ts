@@ -1,22 +1,23 @@
 import { AGES_MS, HOUR_SPANS, type LifeTables, type Table } from './life-tables.ts';
 import { NumberQueue } from './number-queue.ts';
-import { Rows } from './rows.ts';
+import { Rows, type RowsState, type WrittenRows } from './rows.ts';
 import { NONE, type Run, type Runs } from './runs.ts';
 
 /** Number of a use. */
 export type Use = number;
 
 const AT = 0;
-/** Owner + 1 in the upper bits, then the first span in which it has nothing to teach, then the span that it is in. */
-const STATE = 1;
-/** Two classes each, as number + 1; 0 where there is none. */
-const CLASSES = 2;
-const WIDTH = 4;
-const SPAN_BITS = 16;
-const OWNER_AT = SPAN_BITS * SPAN_BITS;
-const CLASS_BITS = 2 ** 26;
+/** The run that it is of. */
+const OWNER = 2;
+/** The first span in which it has nothing to teach times 16, and the span that it is in. */
+const SPANS = 3;
+const SPAN_BITS = 4;
+const SPAN_MASK = 2 ** SPAN_BITS - 1;
+/** The classes, one after the other; `NONE` where there are no more. */
+const CLASSES = 4;
 /** Classes that one use can teach. */
 const CLASSES_MAX = 4;
+const WORDS = CLASSES + CLASSES_MAX;
 
 /** The span of a use that has taught all that it could. */
 const JUDGED = AGES_MS.length;
@@ -36,7 +37,7 @@ const ANSWERED_MAX = 4096;
  * that it is of until it is judged.
  */
 export class OpenUses {
-  readonly #rows = new Rows(WIDTH);
+  readonly #rows = new Rows(WORDS);
   readonly #waiting: readonly NumberQueue[] = AGES_MS.map(() => new NumberQueue());
   readonly #runs: Runs;
   readonly #tables: LifeTables;
@@ -80,12 +81,12 @@ export class OpenUses {
   open(run: Run, index: number, nowMs: number, classes: readonly Table[], isKept = true): Use {
     const rows = this.#rows;
     const use = rows.add();
-    rows.set(use, AT, nowMs);
-    rows.set(use, STATE, (run + 1) * OWNER_AT + (isKept ? JUDGED : HOUR_SPANS) * SPAN_BITS);
+    rows.setDouble(use, AT, nowMs);
+    rows.setInteger(use, OWNER, run);
+    rows.setInteger(use, SPANS, (isKept ? JUDGED : HOUR_SPANS) << SPAN_BITS);
     const wanting = classes.filter((table) => this.isWanted(table)).slice(0, CLASSES_MAX);
-    const [first = NONE, second = NONE, third = NONE, fourth = NONE] = wanting;
-    rows.set(use, CLASSES, (second + 1) * CLASS_BITS + first + 1);
-    rows.set(use, CLASSES + 1, (fourth + 1) * CLASS_BITS + third + 1);
+    for (let order = 0; order < CLASSES_MAX; order += 1)
+      rows.setInteger(use, CLASSES + order, wanting[order] ?? NONE);
     for (const table of wanting) this.#tables.enter(table, 0);
     this.#waiting[0]?.add(use);
     this.#runs.setUse(run, use, index);
@@ -114,7 +115,7 @@ export class OpenUses {
   }
 
   #endOf(use: Use): number {
-    return Math.floor(this.#rows.get(use, STATE) / SPAN_BITS) % SPAN_BITS;
+    return this.#rows.integer(use, SPANS) >> SPAN_BITS;
   }
 
   /** Most uses are answered soon after they began: their rows need not wait for the end of the span. */
@@ -153,14 +154,14 @@ export class OpenUses {
 
   /** The span that a use is in; the number of spans once it is judged. */
   spanOf(use: Use): number {
-    return this.#rows.get(use, STATE) % SPAN_BITS;
+    return this.#rows.integer(use, SPANS) & SPAN_MASK;
   }
 
   #expireSpan(waiting: NumberQueue, span: number, beforeMs: number): void {
     const most = WAITING_MAX[span] ?? 0;
     for (let use = waiting.first(); use !== NONE; use = waiting.first()) {
       // An entry written or read then has just ended, so at that very age the span is over.
-      if (this.#rows.get(use, AT) > beforeMs && waiting.count <= most) return;
+      if (this.#rows.double(use, AT) > beforeMs && waiting.count <= most) return;
       waiting.removeFirst();
       if (this.spanOf(use) === span) this.#passOn(use, span);
       else {
@@ -205,31 +206,29 @@ export class OpenUses {
   }
 
   #setSpan(use: Use, span: number): void {
-    this.#rows.set(use, STATE, this.#rows.get(use, STATE) - this.spanOf(use) + span);
+    this.#rows.setInteger(use, SPANS, (this.#rows.integer(use, SPANS) & ~SPAN_MASK) | span);
   }
 
   #setOwner(use: Use, run: Run): void {
-    this.#rows.set(use, STATE, (run + 1) * OWNER_AT + (this.#rows.get(use, STATE) % OWNER_AT));
+    this.#rows.setInteger(use, OWNER, run);
   }
 
   #classOf(use: Use, order: number): Table {
-    const pair = this.#rows.get(use, CLASSES + (order >> 1));
-    return ((order & 1) === 0 ? pair % CLASS_BITS : Math.floor(pair / CLASS_BITS)) - 1;
+    return this.#rows.integer(use, CLASSES + order);
   }
 
   /** All that a use could teach is learned. Its row is free once the queue that it waits in comes to it. */
   #close(use: Use): void {
     this.#setSpan(use, JUDGED);
-    this.#rows.set(use, CLASSES, 0);
-    const run = Math.floor(this.#rows.get(use, STATE) / OWNER_AT) - 1;
+    this.#rows.setInteger(use, CLASSES, NONE);
+    const run = this.#rows.integer(use, OWNER);
     if (run !== NONE && this.#runs.use(run) === use) this.#runs.setUse(run, NONE, NONE);
   }
 
   /** What `fill` takes back. */
-  written(): OpenUsesState {
+  written(): OpenUsesState<WrittenRows> {
     return {
       uses: this.#rows.written(),
-      unused: this.#rows.unused(),
       waiting: this.#waiting.map((queue) => queue.values()),
     };
   }
@@ -239,26 +238,21 @@ export class OpenUses {
     const waiting = this.#waiting.flatMap((queue) => [...queue.values()]);
     const isFine = (use: Use): boolean => {
       const { end } = this.#tables;
-      return (
-        use < this.end &&
-        this.#classesOf(use).every((table) => Number.isInteger(table) && table >= 0 && table < end)
-      );
+      return this.#classesOf(use).every((table) => table >= 0 && table < end);
     };
-    const isOnce = new Set(waiting).size === waiting.length && waiting.length === this.count;
-    return isOnce && waiting.every(isFine);
+    return this.#rows.isSound(waiting) && waiting.every(isFine);
   }
 
-  fill({ uses, unused, waiting }: OpenUsesState): void {
-    this.#rows.fill(uses, unused);
+  fill({ uses, waiting }: OpenUsesState): void {
+    this.#rows.fill(uses);
     for (const [span, queue] of this.#waiting.entries())
       for (const use of waiting[span] ?? []) queue.add(use);
   }
 }
 
 /** All uses, as numbers. */
-export interface OpenUsesState {
-  readonly uses: Float64Array;
-  readonly unused: ArrayLike<number>;
+export interface OpenUsesState<State = RowsState> {
+  readonly uses: State;
   /** Numbers of uses by the span whose end they wait for. */
   readonly waiting: readonly Int32Array[];
 }

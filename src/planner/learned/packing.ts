@@ -2,16 +2,16 @@ import { fromAscii, toAscii } from './ascii.ts';
 import { PlannerStateError } from './planner-state-error.ts';
 
 /** Numbers of one kind, as they lie in memory. */
-export type Section = Float64Array | Float32Array | Int32Array;
+export type Section = Float64Array | Int32Array;
 
 const ALIGNMENT = 8;
 /** Magic, version, bytes of the header. */
 const PREAMBLE_WORDS = 4;
 const MAGIC = 0x6c70_7743;
 /** Goes up with every change of what the numbers mean. */
-const VERSION = 1;
+const VERSION = 2;
 
-const KINDS = { f64: Float64Array, f32: Float32Array, i32: Int32Array } as const;
+const KINDS = { f64: Float64Array, i32: Int32Array } as const;
 
 interface Header {
   readonly extra: unknown;
@@ -19,28 +19,40 @@ interface Header {
 }
 
 function kindOf(section: Section): keyof typeof KINDS {
-  if (section instanceof Float64Array) return 'f64';
-  return section instanceof Float32Array ? 'f32' : 'i32';
+  return section instanceof Float64Array ? 'f64' : 'i32';
 }
 
 const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
+/** A piece of memory with a header and room for sections. */
+export interface Frame {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where each section begins. */
+  readonly places: readonly number[];
+}
+
 /**
- * Columns and a small header in one piece of memory: a copy, in the byte order of this machine, which the magic number
- * tells apart.
+ * A small header, and room for sections behind it, which are copied later: in the byte order of this machine, which the
+ * magic number tells apart.
  */
-export function pack(extra: unknown, sections: readonly Section[]): Uint8Array<ArrayBuffer> {
+export function frame(extra: unknown, sections: readonly Section[]): Frame {
   const header: Header = { extra, sections: sections.map((section) => [kindOf(section), section.length]) };
   const head = toAscii(header);
-  let at = aligned(PREAMBLE_WORDS * 4 + head.length);
-  const packed = new Uint8Array(sections.reduce((sum, { byteLength }) => sum + aligned(byteLength), at));
-  new Uint32Array(packed.buffer, 0, PREAMBLE_WORDS).set([MAGIC, VERSION, head.length, 0]);
-  packed.set(head, PREAMBLE_WORDS * 4);
-  for (const section of sections) {
-    packed.set(new Uint8Array(section.buffer, section.byteOffset, section.byteLength), at);
-    at += aligned(section.byteLength);
-  }
-  return packed;
+  let end = aligned(PREAMBLE_WORDS * 4 + head.length);
+  const places = sections.map(({ byteLength }) => {
+    const place = end;
+    end += aligned(byteLength);
+    return place;
+  });
+  const bytes = new Uint8Array(end);
+  new Uint32Array(bytes.buffer, 0, PREAMBLE_WORDS).set([MAGIC, VERSION, head.length, 0]);
+  bytes.set(head, PREAMBLE_WORDS * 4);
+  return { bytes, places };
+}
+
+/** Copies a section into the room that it has. */
+export function putSection(bytes: Uint8Array, place: number, section: Section): void {
+  bytes.set(new Uint8Array(section.buffer, section.byteOffset, section.byteLength), place);
 }
 
 function readHeader(bytes: Uint8Array): Header {
@@ -63,7 +75,7 @@ function isSectionHead(value: unknown): boolean {
 }
 
 /**
- * What `pack` made.
+ * What was put into a frame.
  *
  * @throws PlannerStateError where it is something else, or of another version
  */

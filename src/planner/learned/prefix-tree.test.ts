@@ -89,7 +89,8 @@ function check(pair: Pair): void {
   expect(pair.tree.size).toBe(pair.nodes.size);
   expect(pair.tree.blockCount).toBe(pair.known.size);
   const nodes = [...pair.nodes.keys()];
-  const { runs } = pair.kept;
+  const { runs, entries } = pair.kept;
+  expect([runs.isSound(), entries.isSound()]).toEqual([true, true]);
   expect([...runs.all()].toSorted((a, b) => a - b)).toEqual(nodes.toSorted((a, b) => a - b));
   for (const node of nodes) {
     const children = nodes.filter((other) => runs.parent(other) === node);

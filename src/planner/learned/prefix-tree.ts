@@ -71,7 +71,7 @@ export class PrefixTree {
       const run = this.#index.find(keys[at] ?? 0);
       if (run === NONE || this.#runs.start(run) !== at) break;
       found.push(run);
-      const same = this.#sameLength(run, keys, length);
+      const same = this.#runs.sameLength(run, keys, length);
       at += same;
       if (same < this.#runs.length(run)) break;
     }
@@ -99,7 +99,7 @@ export class PrefixTree {
       from = this.#append(leaf, keys, from, nextEnd(layerEnds, from, length));
     while (from < length) {
       const to = nextEnd(layerEnds, from, length);
-      runs.push(this.#add(runs.at(-1) ?? NONE, from, slice(keys, from, to)));
+      runs.push(this.#add(runs.at(-1) ?? NONE, keys, from, to));
       from = to;
     }
     for (const run of runs) this.#runs.setLastUse(run, nowMs);
@@ -107,14 +107,14 @@ export class PrefixTree {
   }
 
   #append(leaf: Run, keys: ArrayLike<number>, from: number, to: number): number {
-    this.#runs.append(leaf, slice(keys, from, to));
+    this.#runs.append(leaf, keys, from, to);
     this.#blockCount += to - from;
     return to;
   }
 
-  #add(parent: Run, start: number, keys: number[]): Run {
-    const run = this.#runs.add(parent, start, keys);
-    this.#blockCount += keys.length;
+  #add(parent: Run, keys: ArrayLike<number>, from: number, to: number): Run {
+    const run = this.#runs.add(parent, from, keys, from, to);
+    this.#blockCount += to - from;
     if (parent !== NONE) this.#runs.setChildCount(parent, this.#runs.childCount(parent) + 1);
     this.#index.set(run);
     return run;
@@ -128,7 +128,7 @@ export class PrefixTree {
     const start = runs.start(run);
     this.#changes += 1;
     this.#index.remove(run);
-    const upper = runs.add(runs.parent(run), start, keys.slice(0, at - start));
+    const upper = runs.add(runs.parent(run), start, keys, 0, at - start);
     runs.setChildCount(upper, 1);
     runs.setLastUse(upper, runs.lastUseMs(run));
     runs.setParent(run, upper);
@@ -199,27 +199,9 @@ export class PrefixTree {
       this.#blockCount += this.#runs.length(run);
     }
   }
-
-  /** Keys of a run that a path shares: since each key stands for all before it, the last that is equal is found by halving. */
-  #sameLength(run: Run, keys: ArrayLike<number>, length: number): number {
-    const runs = this.#runs;
-    const start = runs.start(run);
-    let low = 1;
-    let high = Math.min(runs.length(run), length - start);
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (runs.key(run, middle - 1) === keys[start + middle - 1]) low = middle;
-      else high = middle - 1;
-    }
-    return low;
-  }
 }
 
 function nextEnd(layerEnds: readonly End[], from: number, length: number): number {
   for (const end of layerEnds) if (end.length > from && end.length < length) return end.length;
   return length;
-}
-
-function slice(keys: ArrayLike<number>, from: number, to: number): number[] {
-  return Array.from({ length: to - from }, (_, offset) => keys[from + offset] ?? 0);
 }

@@ -28,6 +28,7 @@ export interface LayerEnd {
 export interface PlannedRequest {
   readonly atMs: number;
   readonly length: number;
+  /** Of 48 bits: larger ones may be taken for others. */
   readonly keys: ArrayLike<number>;
   /** Tokens up to and including each block. */
   readonly cumulativeTokens: ArrayLike<number>;

@@ -78,7 +78,8 @@ export class ReuseClasses {
 
   /** What `fill` takes back: tables by name, each once. */
   written(): [string, Table][] {
-    return [...new Map([...this.#old, ...this.#young])];
+    const forgotten = [...this.#old].filter(([name]) => !this.#young.has(name));
+    return [...forgotten, ...this.#young];
   }
 
   fill(entries: readonly (readonly [string, Table])[]): void {

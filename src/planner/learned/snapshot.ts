@@ -1,6 +1,7 @@
 import { createMemory, type Memory } from './memory.ts';
-import { pack, unpack, type Section } from './packing.ts';
+import { frame, putSection, unpack, type Section } from './packing.ts';
 import { PlannerStateError } from './planner-state-error.ts';
+import type { Rows, RowsState, WrittenRows } from './rows.ts';
 import { NONE } from './runs.ts';
 
 /** What is no column: names, and numbers of which there is one. */
@@ -10,31 +11,87 @@ interface Extra {
   readonly layeringFailures: number;
 }
 
-/** Everything learned, as bytes that `restoreMemory` takes back. */
-export function snapshotOf(memory: Memory): Uint8Array<ArrayBuffer> {
-  const { runs, tables, entries, uses, classes, layering } = memory;
+/** Words copied at a time: 1 MB. */
+const SLICE_WORDS = 2 ** 18;
+
+/** A snapshot that is being made, of all that was known when it began. */
+export class SnapshotCopy {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #left: Rows[];
+
+  /** @param left rows whose copies have begun */
+  constructor(bytes: Uint8Array<ArrayBuffer>, left: Rows[]) {
+    this.#bytes = bytes;
+    this.#left = left;
+  }
+
+  /** Copies about a megabyte; true once all is there. */
+  copySlice(): boolean {
+    if (this.#left[0]?.copySome(SLICE_WORDS) === true) this.#left.shift();
+    return this.#left.length === 0;
+  }
+
+  /** All of it; what is not there yet is copied now. */
+  finish(): Uint8Array<ArrayBuffer> {
+    let isDone = false;
+    while (!isDone) isDone = this.copySlice();
+    return this.#bytes;
+  }
+}
+
+/** A part of a snapshot, and the rows that it is of. */
+interface Column {
+  readonly section: Section;
+  readonly source: Rows | null;
+}
+
+function columnsOf({ runs, tables, entries, uses }: Memory): readonly Column[] {
   const ofRuns = runs.written();
   const ofEntries = entries.written();
+  const ofTables = tables.written();
   const ofUses = uses.written();
+  const rows = ({ words, free, source }: WrittenRows): readonly Column[] => [
+    { section: words, source },
+    { section: free, source: null },
+  ];
+  const small = (section: Section): Column => ({ section, source: null });
+  return [
+    ...rows(ofRuns.runs),
+    ...rows(ofRuns.more),
+    ...rows(ofEntries.entries),
+    small(ofEntries.restsMs),
+    ...rows(ofTables.tables),
+    small(ofTables.retired),
+    ...rows(ofUses.uses),
+    ...ofUses.waiting.map((queue) => small(queue)),
+  ];
+}
+
+/**
+ * Begins to copy everything learned as bytes that `restoreMemory` takes back: what is small now, what is larger than a
+ * slice later, as it is now.
+ */
+export function beginSnapshot(memory: Memory, sliceWords: number = SLICE_WORDS): SnapshotCopy {
+  const { entries, classes, layering } = memory;
   const extra: Extra = {
     classes: classes.written(),
-    stamp: ofEntries.stamp,
+    stamp: entries.stamp,
     layeringFailures: layering.failures,
   };
-  return pack(extra, [
-    ofRuns.runs,
-    Int32Array.from(ofRuns.unused),
-    ofRuns.lengths,
-    ofRuns.more,
-    ofEntries.entries,
-    Int32Array.from(ofEntries.unused),
-    ofEntries.restsMs,
-    tables.written(),
-    Int32Array.from(tables.unused()),
-    ofUses.uses,
-    Int32Array.from(ofUses.unused),
-    ...ofUses.waiting,
-  ]);
+  const columns = columnsOf(memory);
+  const { bytes, places } = frame(
+    extra,
+    columns.map(({ section }) => section),
+  );
+  const left: Rows[] = [];
+  for (const [order, { section, source }] of columns.entries()) {
+    const place = places[order] ?? 0;
+    if (source && section.length > sliceWords) {
+      source.beginCopy(new Int32Array(bytes.buffer, place, section.length));
+      left.push(source);
+    } else putSection(bytes, place, section);
+  }
+  return new SnapshotCopy(bytes, left);
 }
 
 /** The next section, which has to be of a kind. */
@@ -51,6 +108,10 @@ class Sections {
     this.#at += 1;
     if (section instanceof kind) return section;
     throw new PlannerStateError('a column of the saved state is missing');
+  }
+
+  nextRows(): RowsState {
+    return { words: this.next<Int32Array>(Int32Array), free: this.next<Int32Array>(Int32Array) };
   }
 
   rest(): readonly Int32Array[] {
@@ -79,24 +140,10 @@ export function restoreMemory(bytes: Uint8Array): Memory {
   const sections = new Sections(all);
   const memory = createMemory();
   const { runs, tables, entries, uses, classes, tree } = memory;
-  runs.fill({
-    runs: sections.next(Float64Array),
-    unused: sections.next(Int32Array),
-    lengths: sections.next(Int32Array),
-    more: sections.next(Float64Array),
-  });
-  entries.fill({
-    entries: sections.next(Float64Array),
-    unused: sections.next(Int32Array),
-    restsMs: sections.next(Float64Array),
-    stamp: extra.stamp,
-  });
-  tables.fill(sections.next(Float32Array), sections.next(Int32Array));
-  uses.fill({
-    uses: sections.next(Float64Array),
-    unused: sections.next(Int32Array),
-    waiting: sections.rest(),
-  });
+  runs.fill({ runs: sections.nextRows(), more: sections.nextRows() });
+  entries.fill({ entries: sections.nextRows(), restsMs: sections.next(Float64Array) }, extra.stamp);
+  tables.fill({ tables: sections.nextRows(), retired: sections.next<Int32Array>(Int32Array) });
+  uses.fill({ uses: sections.nextRows(), waiting: sections.rest() });
   classes.fill(extra.classes);
   memory.layering.fill(extra.layeringFailures);
   check(memory, extra);
@@ -114,14 +161,15 @@ function check({ runs, tables, entries, uses }: Memory, { classes }: Extra): voi
     return (
       isIn(parent, runs.end) &&
       runs.length(run) >= 1 &&
-      runs.keys(run).length === runs.length(run) &&
       runs.start(run) === follows &&
       isIn(runs.entry(run), entries.end) &&
       isIn(runs.use(run), uses.end) &&
       isIn(runs.table(run), tables.end)
     );
   });
-  const areClassesFine = classes.every(([, table]) => table >= 0 && isIn(table, tables.end));
-  if (!areFine || !areClassesFine || !entries.isSound() || !uses.isSound())
+  const used = classes.map(([, table]) => table);
+  for (const run of runs.all()) if (runs.table(run) !== NONE) used.push(runs.table(run));
+  const areSound = runs.isSound() && entries.isSound() && tables.isSound(used) && uses.isSound();
+  if (!areFine || !areSound)
     throw new PlannerStateError('the columns of the saved state do not fit together');
 }
