@@ -25,6 +25,8 @@ export const TASKS = {
     if (built.code !== 0) return 1;
     return (await runScript(root, join(root, 'bench', 'gateway', 'run.ts'), args)).code;
   },
+  'bench:ledger': async (root, args) =>
+    (await runScript(root, join(root, 'bench', 'ledger', 'run.ts'), args)).code,
   'bench:money': async (root, args) =>
     (await runScript(root, join(root, 'bench', 'money', 'run.ts'), args)).code,
   'bench:planner': async (root, args) => {
@@ -33,6 +35,8 @@ export const TASKS = {
   },
   'bench:replay': async (root, args) =>
     (await runScript(root, join(root, 'bench', 'replay', 'run.ts'), args)).code,
+  'bench:responses': async (root, args) =>
+    (await runScript(root, join(root, 'bench', 'responses', 'run.ts'), args)).code,
   lint: (root, args) => stream(root, 'oxlint', ['--type-aware', '--deny-warnings', ...args]),
   types: async (root) => {
     const { code, output } = await checkTypes(root);

@@ -1,6 +1,7 @@
 import type { PrefixChain } from './cache/cache-step.ts';
 import { canonicalJson } from './prompt/canonical.ts';
-import type { Block, Prompt } from './prompt/prompt.ts';
+import type { Prompt } from './prompt/prompt.ts';
+import { isHashed, type Block } from './prompt/rendered-block.ts';
 import type { BlockPath, Level } from './prompt/raw-blocks.ts';
 
 /** What made two prompts part, in the terms of spec 6. */
@@ -26,11 +27,11 @@ export interface Divergence {
 
 /** Indices of the blocks that are part of the prefix: tools rendered into the system prompt are not (spec 14.7). */
 function hashedBlocks(prompt: Prompt): readonly number[] {
-  return prompt.blocks.flatMap((block, index) => (block.content === '' ? [] : [index]));
+  return prompt.blocks.flatMap((block, index) => (isHashed(block) ? [index] : []));
 }
 
 function describeUnhashed(prompt: Prompt): string {
-  const values = prompt.blocks.filter((block) => block.content === '').map((block) => block.value);
+  const values = prompt.blocks.filter((block) => !isHashed(block)).map((block) => block.value);
   return canonicalJson(values, true);
 }
 

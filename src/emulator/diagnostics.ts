@@ -1,5 +1,6 @@
 import {
   chainPrefixes,
+  isHashed,
   isObject,
   stringMember,
   type Block,
@@ -48,10 +49,17 @@ const SPENT_BETAS: ReadonlySet<string> = new Set([
   'cache-diagnosis-2026-04-07',
 ]);
 
+/** The block as if its content stood where it stands. */
+function withContent(block: Block, content: string): Block {
+  const { level, path, type, role, value, isString, canCarryMarker, isDocumentedCarrier, label } = block;
+  const own = { level, path, type, role, value, isString, canCarryMarker, isDocumentedCarrier, label };
+  return { ...own, content, plain: null, link: null };
+}
+
 /** Blocks alone, whatever the settings, and every tool as the client wrote it: what can be told apart by level. */
 function barePrompt(prompt: Prompt): Prompt {
   const blocks = prompt.blocks.map((block) =>
-    block.content === '' ? { ...block, content: JSON.stringify(block.value) } : block,
+    isHashed(block) ? block : withContent(block, JSON.stringify(block.value)),
   );
   return { ...prompt, blocks, mixes: { root: '', system: '', messages: '' } };
 }

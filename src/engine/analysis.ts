@@ -113,7 +113,7 @@ export function readRequest(
   if (!read.ok) return { skipReason: 'not_json' };
   if ((read.value['thread'] ?? null) !== null) return { skipReason: 'thread' };
   const { catalogue, rules } = options;
-  const clientPrompt = readPrompt(read.value, { catalogue, open: rules.open, memory: context.memory });
+  const clientPrompt = readPrompt(read.value, { catalogue, open: rules.open, blocks: read.blocks });
   const isOverride = options.placement === 'override' && clientPrompt.markerProblem === null;
   const bytes = isOverride ? removeMarkers(request.body, read.map) : request.body;
   const map = isOverride ? scanBody(bytes) : read.map;

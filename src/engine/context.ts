@@ -5,6 +5,7 @@ import type { Gate } from '../warming/index.ts';
 import type { CacheModel } from './cache-model.ts';
 import type { AnalysisContext } from './analysis.ts';
 import type { FindingsWatch } from './findings.ts';
+import type { MissWatch } from './misses.ts';
 import type { EngineKeepAlive } from './keep-alive.ts';
 import type { RefusedPlans } from './refused-plans.ts';
 
@@ -13,6 +14,9 @@ export interface EngineContext extends AnalysisContext {
   readonly cacheModel: CacheModel;
   readonly refusedPlans: RefusedPlans;
   readonly findings: FindingsWatch;
+  readonly misses: MissWatch;
+  /** Our question for diagnostics: once the service refuses it, it is not asked again. */
+  readonly question: { isRefused: boolean };
   readonly gate: Gate;
   readonly keepAlive: EngineKeepAlive;
   readonly counters: EngineCounters;

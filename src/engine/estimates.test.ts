@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { readPrompt, type JsonObject } from '../core/index.ts';
+import { readPrompt, type JsonObject, type RawBlock } from '../core/index.ts';
+import { createBodyReader } from '../wire/index.ts';
 import { createEstimateMemory, estimatePrompt, type EstimateOptions } from './estimates.ts';
 
 const SENTENCES = [
@@ -34,8 +35,12 @@ function conversation(steps: number): JsonObject {
 }
 
 /** Tokens of each block, and of the whole. */
-function estimate(body: JsonObject, options: EstimateOptions): { tokens: readonly number[]; raw: number } {
-  const prompt = readPrompt(body);
+function estimate(
+  body: JsonObject,
+  options: EstimateOptions,
+  blocks: readonly RawBlock[] | null = null,
+): { tokens: readonly number[]; raw: number } {
+  const prompt = readPrompt(body, { blocks });
   const made = estimatePrompt(prompt, {}, createEstimateMemory(options));
   const tokens = prompt.blocks.map((block, index) => made.next(block, `prefix ${index}`));
   return { tokens, raw: made.rawTokens() };
@@ -43,16 +48,41 @@ function estimate(body: JsonObject, options: EstimateOptions): { tokens: readonl
 
 describe('a sampled estimate', () => {
   it('of a short conversation is the estimate itself', () => {
-    const body = conversation(15);
+    const body = conversation(5);
     expect(estimate(body, { isSampled: true })).toEqual(estimate(body, {}));
   });
 
-  it('of a long one is close to it in sum', () => {
-    const body = conversation(500);
+  it.each([30, 60, 100, 200, 500])('of a long one, %i steps, is close to it in sum', (steps) => {
+    const body = conversation(steps);
     const [sampled, whole] = [estimate(body, { isSampled: true }), estimate(body, {})];
     expect(sampled.raw / whole.raw).toBeGreaterThan(0.95);
     expect(sampled.raw / whole.raw).toBeLessThan(1.05);
     expect(sampled.tokens).not.toEqual(whole.tokens);
+  });
+
+  it('of many tools is close to it in sum, and reads the tools of the service itself', () => {
+    const tools = Array.from({ length: 80 }, (_, index) => ({
+      name: `tool_${index}`,
+      description: (SENTENCES[index % 3] ?? '').repeat(5 + (index % 13)),
+      input_schema: { type: 'object', properties: { path: { type: 'string' } } },
+    }));
+    const body = {
+      model: 'claude-opus-5-5',
+      tools: [...tools, { type: 'bash_20250124', name: 'bash' }],
+      messages: [],
+    };
+    const [sampled, whole] = [estimate(body, { isSampled: true }), estimate(body, {})];
+    expect(Math.abs(sampled.raw / whole.raw - 1)).toBeLessThan(0.05);
+    expect(sampled.tokens).not.toEqual(whole.tokens);
+    expect(sampled.tokens.at(-1)).toBe(whole.tokens.at(-1));
+  });
+
+  it('is near the same for blocks in their bytes', () => {
+    const body = conversation(500);
+    const read = createBodyReader().read(Buffer.from(JSON.stringify(body)));
+    if (!read.ok) throw new Error(read.reason);
+    const [bytes, values] = [read.blocks, null].map((blocks) => estimate(body, { isSampled: true }, blocks));
+    expect(Math.abs((bytes?.raw ?? 0) / (values?.raw ?? 0) - 1)).toBeLessThan(0.01);
   });
 
   it('reads every image, however much else there is', () => {

@@ -1,6 +1,7 @@
 import {
   calibrate,
   estimateBlock,
+  isHashed,
   type Block,
   type Calibration,
   type Level,
@@ -39,27 +40,45 @@ export interface EstimateOptions {
 const BLOCKS_MAX = 100_000;
 
 /** New characters of one kind of block that are all read before a sample will do, and the blocks of which one is read then. */
-const READ_CHARACTERS = 8192;
-const SAMPLED_OF = 16;
+const READ_CHARACTERS = 2048;
+const SAMPLED_OF = 23;
+/** Tools are fewer, and each is asked for in every request. */
+const SAMPLED_OF_TOOLS = 4;
+
+/** Tools of the caller's own: the service writes all others. */
+const CUSTOM_TOOL = 'custom';
+
+/** Types of blocks that are nothing but text, where they hold no others. */
+const TEXT_TYPES: ReadonlySet<string> = new Set(['text', 'tool_use', 'tool_result']);
 
 /** Blocks that are text and nothing else, by kind; null for those that have sizes of their own, such as images. */
-function kindOf({ type, level, value }: Block): string | null {
+function kindOf(block: Block): string | null {
+  const { type, level } = block;
+  if (level === 'tools') return type === CUSTOM_TOOL ? type : null;
   if (level !== 'messages') return null;
+  if (block.plain) return TEXT_TYPES.has(type) ? type : null;
+  const { value } = block;
   if (type === 'tool_result') return typeof value['content'] === 'string' ? type : null;
   return type === 'text' || type === 'tool_use' ? type : null;
 }
 
+/** Bytes or characters of a block's content: near enough each other for a sample of blocks that are read alike. */
+function lengthOf(block: Block): number {
+  return block.plain?.length ?? block.content.length;
+}
+
 function sampleEstimate(block: Block, generation: TokenizerGeneration, samples: Samples): TokenEstimate {
   const kind = kindOf(block);
-  const sample = kind === null ? undefined : samples.get(kind);
-  const { length } = block.content;
-  if (sample && sample.characters >= READ_CHARACTERS && sample.passed < SAMPLED_OF - 1) {
+  if (kind === null) return estimateBlock(block.value, generation);
+  const sample = samples.get(kind);
+  const length = lengthOf(block);
+  const sampledOf = kind === CUSTOM_TOOL ? SAMPLED_OF_TOOLS : SAMPLED_OF;
+  if (sample && sample.characters >= READ_CHARACTERS && sample.passed < sampledOf - 1) {
     sample.passed += 1;
     const scale = (known: number): number => Math.round((known / sample.characters) * length);
     return { tokens: scale(sample.tokens), low: scale(sample.low), high: scale(sample.high) };
   }
   const estimate = estimateBlock(block.value, generation);
-  if (kind === null) return estimate;
   const { characters, tokens, low, high } = sample ?? { characters: 0, tokens: 0, low: 0, high: 0 };
   samples.set(kind, {
     characters: characters + length,
@@ -77,7 +96,7 @@ export function createEstimateMemory({ isSampled = false }: EstimateOptions = {}
     recall(block, prefixId, prompt, samples) {
       const generation = prompt.model.facts.tokenizer;
       // Two blocks may share a prefix when one of them is rendered elsewhere: it cannot be told by it.
-      if (block.content === '') return estimateBlock(block.value, generation);
+      if (!isHashed(block)) return estimateBlock(block.value, generation);
       const remembered = known.get(prefixId);
       if (remembered) return remembered;
       const estimate = isSampled

@@ -1,4 +1,4 @@
-import { noTokens, ratesFor, standardPricing, type CacheRules } from '../core/index.ts';
+import { noTokens, ratesFor, standardPricing, type Block, type CacheRules } from '../core/index.ts';
 import {
   TrafficWatch,
   type TrafficFinding,
@@ -12,6 +12,8 @@ import type { Forecast } from './cache-model.ts';
 export interface FindingsWatch {
   /** Takes note of a request and of what the model of the cache says to it. */
   observe(scope: string, analysis: Analysis, forecast: Forecast, atMs: number): void;
+  /** Blocks of an earlier request of a scope and model by its last prefix, while they are held; null otherwise. */
+  blocksOf(scope: string, model: string, tailId: string): readonly Block[] | null;
   /** What was found so far, the dearest first. */
   list(): readonly TrafficFinding[];
 }
@@ -52,6 +54,7 @@ export function createFindingsWatch(rules: CacheRules, limits: TrafficWatchLimit
       watch ??= new TrafficWatch(rules.ttlMs, limits);
       watch.observe(watchedRequest(scope, analysis, forecast, atMs, rules));
     },
+    blocksOf: (scope, model, tailId) => watch?.blocksOf(scope, model, tailId) ?? null,
     list: () => watch?.findings() ?? [],
   };
 }

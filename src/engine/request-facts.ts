@@ -1,5 +1,6 @@
 import { createHmac, type KeyObject } from 'node:crypto';
 
+import type { RequestRecord, ResponseTierRecord } from '../ledger/index.ts';
 import { KEEP_ALIVE_STATES, type KeepAliveState } from '../warming/index.ts';
 import { MODES, type Mode } from './options.ts';
 
@@ -10,9 +11,14 @@ export type Headers = { readonly [name: string]: string | readonly string[] | un
 export interface IncomingMessageRequest {
   readonly path: string;
   readonly headers: Headers;
+  /** Kept, and read again when it is asked what a block says: it must not be written to. */
   readonly body: Buffer;
   /** The body is too long to be held, and `body` is not all of it: it goes out as it comes, and only its bill is read. */
   readonly isTooLong?: boolean;
+  /** What the tier of exact answers did, once the answer is over. */
+  readonly responses?: () => ResponseTierRecord;
+  /** Is told the record when it is made. */
+  readonly onRecord?: (record: RequestRecord) => void;
 }
 
 /** How the name of every header begins that is meant for us; none is ever forwarded, known or not. */

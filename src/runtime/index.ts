@@ -7,7 +7,7 @@ export {
   type Clock,
   type Timers,
 } from './clock.ts';
-export { sha256Text } from './hash.ts';
+export { sha256Bytes, sha256Text } from './hash.ts';
 export { isLoopbackHost, refuseForeign } from './host-guard.ts';
 export {
   BodyTooLargeError,
@@ -18,4 +18,6 @@ export {
   type RunningServer,
 } from './http-server.ts';
 export { createLogger, LOG_LEVELS, type LogLevel, type Logger } from './logger.ts';
+export { hasTracing } from './tracing.ts';
+export { afterPatience } from './patience.ts';
 export { createId, secretBytes, seededRandom, systemRandom, type Random } from './random.ts';

@@ -1,20 +1,12 @@
 import { LRUCache } from 'lru-cache';
 
-import type { JsonObject } from '../core/index.ts';
-import type { BodyMap } from './scan-body.ts';
+import type { ByteBody } from './byte-body.ts';
 
-/** A body that was read, kept so that a later one that begins with the same bytes need not be read from its start. */
-export interface KnownBody {
-  readonly bytes: Buffer;
-  readonly value: JsonObject;
-  readonly map: BodyMap;
-}
-
-/** Bodies read lately, found by how they begin. */
+/** Bodies read lately, found by how they begin: a later one that begins with the same bytes need not be read from its start. */
 export interface BodyMemory {
   /** One that probably shares a long beginning with these bytes: whether it does is for the caller to see. */
-  find(bytes: Buffer): KnownBody | null;
-  add(body: KnownBody): void;
+  find(bytes: Buffer): ByteBody | null;
+  add(body: ByteBody): void;
 }
 
 /** Beginnings of these lengths are told apart: powers of two from 256 bytes on. */
@@ -41,8 +33,8 @@ function beginnings(bytes: Buffer): readonly number[] {
 
 /** A memory of at most so many bytes of bodies; the least recently found go first. */
 export function createBodyMemory(bytesMax: number): BodyMemory {
-  const latest = new Map<number, KnownBody>();
-  const kept = new LRUCache<Buffer, KnownBody>({
+  const latest = new Map<number, ByteBody>();
+  const kept = new LRUCache<Buffer, ByteBody>({
     maxSize: bytesMax,
     sizeCalculation: ({ bytes }) => bytes.length,
     dispose(body) {

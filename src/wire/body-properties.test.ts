@@ -4,14 +4,8 @@ import { KEY_ORDER } from '../core/prompt/canonical.ts';
 import { isObject } from '../core/index.ts';
 import { JSON_DEPTH_MAX, type Span } from './json-bytes.ts';
 import { parseBody } from './parse-body.ts';
-import {
-  hasMarker,
-  scanBody,
-  type BlockSite,
-  type BodyMap,
-  type BodyPath,
-  type MemberSite,
-} from './scan-body.ts';
+import { hasMarker, type BlockSite, type BodyPath, type MemberSite } from './scan-block.ts';
+import { scanBody, type BodyMap } from './scan-body.ts';
 import { removeMarkers, spliceMarkers, type Placement } from './splice.ts';
 
 const numRuns = Math.ceil(150 * Number(process.env['CACHEWRIGHT_EFFORT'] ?? 1));

@@ -1,22 +1,24 @@
-import { hasKeyOrder, type JsonObject } from '../core/index.ts';
-import { commonLength, type KnownBody } from './body-memory.ts';
-import type { ReadBody } from './body-reader.ts';
+import type { JsonObject } from '../core/index.ts';
+import { ByteBlock } from './byte-block.ts';
+import { toByteBody, withPartsOf, type ByteBody } from './byte-body.ts';
+import { commonLength } from './body-memory.ts';
 import { COMMA, skipSpace, type Span } from './json-bytes.ts';
-import type { BlockSite, BodyMap, MemberSite } from './scan-body.ts';
+import type { BlockSite, BodyPath, MemberSite } from './scan-block.ts';
+import { scanBodyAndKeys, type BodyMap } from './scan-body.ts';
 
 /** What stands before the messages that are not known yet: with it, they and the rest are a body of their own. */
 const OPENING = Buffer.from('{"messages":[');
 
 /** How far a body is the same as one that was read before. */
 interface Shared {
-  readonly known: KnownBody;
+  readonly known: ByteBody;
   /** Messages that both begin with. */
   readonly count: number;
   /** End of the last of them. */
   readonly end: number;
 }
 
-function sharedPart(bytes: Buffer, known: KnownBody): Shared | null {
+function sharedPart(bytes: Buffer, known: ByteBody): Shared | null {
   const { messages } = known.map;
   if (!messages) return null;
   const same = commonLength(bytes, known.bytes);
@@ -27,7 +29,7 @@ function sharedPart(bytes: Buffer, known: KnownBody): Shared | null {
 
 /** Members of the root before its messages, in order; null where one comes again after them and means that later value. */
 function headOf({ known }: Shared, tail: JsonObject): JsonObject | null {
-  const entries = Object.entries(known.value);
+  const entries = Object.entries(known.head);
   const before = entries.slice(
     0,
     entries.findIndex(([key]) => key === 'messages'),
@@ -48,65 +50,116 @@ function shiftMember(member: MemberSite, by: number): MemberSite {
   };
 }
 
-function shiftSite(site: BlockSite, by: number, count: number): BlockSite {
-  const [first, index, ...rest] = site.path;
+function shiftPath(path: BodyPath, count: number): BodyPath {
+  const [first, index, ...rest] = path;
+  return first === 'messages' && typeof index === 'number' ? ['messages', index + count, ...rest] : path;
+}
+
+function shiftSite(site: BlockSite, path: BodyPath, by: number): BlockSite {
   return {
     ...site,
-    path:
-      first === 'messages' && typeof index === 'number' ? ['messages', index + count, ...rest] : site.path,
+    path,
     span: shiftSpan(site.span, by),
     markers: site.markers.map((marker) => shiftMember(marker, by)),
     nestedMarkers: site.nestedMarkers.map((marker) => shiftMember(marker, by)),
   };
 }
 
+/** The rest of a body, read as a body of its own, and how far its offsets are from those in the whole. */
+interface Rest {
+  readonly tail: ByteBody;
+  readonly by: number;
+}
+
+interface Blocks {
+  readonly sites: readonly BlockSite[];
+  readonly blocks: readonly ByteBlock[];
+}
+
+/** The blocks of the whole body in prompt order: those of the known messages, and of what stands before, and those of the rest. */
+function joinBlocks({ known, count, end }: Shared, { tail, by }: Rest): Blocks {
+  const sites: BlockSite[] = [];
+  const blocks: ByteBlock[] = [];
+  const add = (site: BlockSite, block: ByteBlock | undefined): void => {
+    if (!block) return;
+    sites.push(site);
+    blocks.push(block);
+  };
+  const addRest = (isWanted: (site: BlockSite) => boolean): void => {
+    for (const [index, site] of tail.map.sites.entries()) {
+      if (!isWanted(site)) continue;
+      const path = shiftPath(site.path, count);
+      // Offsets in a block are those of the bytes that it was read from.
+      const block = path === site.path ? tail.blocks[index] : new ByteBlock(tail, site, path);
+      add(shiftSite(site, path, by), block);
+    }
+  };
+  const isOf = (level: string) => (site: BlockSite) => site.path[0] === level;
+  for (const level of ['tools', 'system', 'messages']) {
+    for (const [index, site] of known.map.sites.entries()) {
+      if (site.span.end <= end && isOf(level)(site)) add(site, known.blocks[index]);
+    }
+    addRest(isOf(level));
+  }
+  return { sites, blocks };
+}
+
 /** The map of the whole body from that of its known beginning, with so many members, and that of its rest. */
-function joinMaps({ known, count, end }: Shared, headMembers: number, tail: BodyMap, by: number): BodyMap {
+function joinMaps(
+  { known, count, end }: Shared,
+  headMembers: number,
+  { tail, by }: Rest,
+  sites: readonly BlockSite[],
+): BodyMap {
   const before = ({ span }: { readonly span: Span }): boolean => span.end <= end;
-  const sites = [...known.map.sites.filter(before), ...tail.sites.map((site) => shiftSite(site, by, count))];
-  const isAt = (level: string) => (site: BlockSite) => site.path[0] === level;
-  const isInOrder = tail.sites.every(isAt('messages'));
   const topLevelMarkers = [
     ...known.map.topLevelMarkers.filter(before),
-    ...tail.topLevelMarkers.map((marker) => shiftMember(marker, by)),
+    ...tail.map.topLevelMarkers.map((marker) => shiftMember(marker, by)),
   ];
+  const start = known.map.messages?.start ?? 0;
+  const [messages, ...parts] = tail.map.parts.map((part) => shiftSpan(part, by));
   return {
     ok: true,
-    root: { start: known.map.root.start, end: tail.root.end + by },
+    root: { start: known.map.root.start, end: tail.map.root.end + by },
     topLevelMarker: topLevelMarkers.at(-1) ?? null,
     topLevelMarkers,
-    sites: isInOrder ? sites : ['tools', 'system', 'messages'].flatMap((level) => sites.filter(isAt(level))),
+    sites,
     messages: {
-      start: known.map.messages?.start ?? 0,
+      start,
       ends: [
         ...(known.map.messages?.ends.slice(0, count) ?? []),
-        ...(tail.messages?.ends.map((at) => at + by) ?? []),
+        ...(tail.map.messages?.ends.map((at) => at + by) ?? []),
       ],
     },
-    memberCount: headMembers + tail.memberCount,
+    parts: [
+      ...known.map.parts.filter((part) => part.end <= start),
+      { start, end: messages?.end ?? start },
+      ...parts,
+    ],
+    memberCount: headMembers + tail.map.memberCount,
   };
 }
 
-/** Whether a later body may be read on from this one: no key of its root stands twice, and all in their order. */
-export function canBeExtended({ value, map }: KnownBody): boolean {
-  return map.messages !== null && map.memberCount === Object.keys(value).length && !hasKeyOrder(value);
+/** Whether a later body may be read on from this one. */
+export function canBeExtended({ map }: ByteBody): boolean {
+  return map.messages !== null;
 }
 
 /** The rest of a body as one of its own; null where what follows the known messages is no continuation. */
-function readRest(bytes: Buffer, end: number, readTail: (bytes: Buffer) => ReadBody) {
+function readRest(bytes: Buffer, end: number): Rest | null {
   const next = skipSpace(bytes, end);
   const hasMore = bytes[next] === COMMA;
   const from = hasMore ? next + 1 : next;
-  const tail = readTail(Buffer.concat([OPENING, bytes.subarray(from)]));
-  if (!tail.ok || hasKeyOrder(tail.value)) return null;
+  // A copy: a caller's bytes may be a small part of a large buffer, and the new blocks are kept.
+  const rest = Buffer.concat([OPENING, bytes.subarray(from)]);
+  const scanned = scanBodyAndKeys(rest);
+  const tail = 'map' in scanned ? toByteBody(rest, scanned) : null;
+  if (!tail) return null;
   // A second list of messages would mean that the first counts for nothing. A comma must be followed by a message, and
   // without one nothing may follow: not even the rest of a number, whose end shows only there.
   const isContinued = tail.map.messages?.start === OPENING.length - 1;
-  return isContinued && hasMore === tail.map.messages.ends.length > 0 ? { tail, from } : null;
-}
-
-function isList(value: unknown): value is readonly unknown[] {
-  return Array.isArray(value);
+  const isWhole = isContinued && hasMore === tail.map.messages.ends.length > 0;
+  return isWhole ? { tail, by: from - OPENING.length } : null;
 }
 
 /**
@@ -115,20 +168,18 @@ function isList(value: unknown): value is readonly unknown[] {
  */
 export function extendBody(
   bytes: Buffer,
-  known: KnownBody,
-  readTail: (bytes: Buffer) => ReadBody,
-): (KnownBody & { readonly newBytes: number }) | null {
+  known: ByteBody,
+): { readonly body: ByteBody; readonly newBytes: number } | null {
   const shared = sharedPart(bytes, known);
-  const rest = shared && readRest(bytes, shared.end, readTail);
-  const head = shared && rest && headOf(shared, rest.tail.value);
-  if (!head) return null;
-  const { tail, from } = rest;
-  const { messages: added, ...others } = tail.value;
-  const messages: unknown = known.value['messages'];
-  if (!isList(messages) || !isList(added)) return null;
-  const map = joinMaps(shared, Object.keys(head).length, tail.map, from - OPENING.length);
-  const value = { ...head, messages: [...messages.slice(0, shared.count), ...added], ...others };
+  const rest = shared && readRest(bytes, shared.end);
+  const before = shared && rest && headOf(shared, rest.tail.head);
+  if (!before) return null;
+  const { tail } = rest;
+  const { sites, blocks } = joinBlocks(shared, rest);
+  const map = joinMaps(shared, Object.keys(before).length, rest, sites);
+  const head: JsonObject = Object.fromEntries([...Object.entries(before), ...Object.entries(tail.head)]);
+  const value = withPartsOf(head, bytes);
   // What stands behind the messages is read again for every turn, whatever is remembered.
   const newBytes = (tail.map.messages?.ends.at(-1) ?? OPENING.length) - OPENING.length;
-  return { bytes, value, map, newBytes };
+  return { body: { bytes, value, head, map, blocks, isMostlyPlain: known.isMostlyPlain }, newBytes };
 }

@@ -1,18 +1,18 @@
 /** Bytes and prompts: where blocks and markers are in a body, writing and removing markers, reading and writing responses. */
 export type { Span } from './json-bytes.ts';
 export { createBodyReader, type BodyReader, type BodyReaderLimits, type ReadBody } from './body-reader.ts';
+export { insertMember } from './insert-member.ts';
 export { createJsonUsageTap, type JsonTapLimits } from './json-usage-tap.ts';
 export { parseBody, type ParsedBody } from './parse-body.ts';
 export {
-  findSite,
   hasMarker,
-  scanBody,
   type BlockSite,
-  type BodyMap,
   type BodyPath,
   type MemberSite,
-  type ScanFailure,
-} from './scan-body.ts';
+  type MessageSite,
+  type PlainSite,
+} from './scan-block.ts';
+export { findSite, scanBody, type BodyMap, type ScanFailure } from './scan-body.ts';
 export {
   removeMarkers,
   spliceMarkers,

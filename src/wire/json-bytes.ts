@@ -2,10 +2,22 @@
  * A reader of JSON over raw UTF-8 bytes: it finds where values begin and end and builds nothing.
  *
  * Every function takes the offset of the first byte of something and returns the offset just after it. What is not JSON
- * throws `JsonSyntaxError`; callers of this module turn that into a typed failure. It is as strict as `JSON.parse` but for
- * control characters far inside a string, which a native search runs past.
+ * throws `JsonSyntaxError`; callers of this module turn that into a typed failure. It is as strict as `JSON.parse`.
  */
-import { findAhead, forget, lookFor, type Lookahead } from './lookahead.ts';
+import {
+  BACKSLASH,
+  fail,
+  isDigit,
+  IS_PLAIN,
+  lookAt,
+  noteDeparture,
+  QUOTE,
+  skipNumber,
+  skipString,
+  SPACE,
+} from './json-scalars.ts';
+export { countDepartures, JsonSyntaxError, QUOTE, skipString } from './json-scalars.ts';
+import { createMemberNames, type MemberNames } from './member-names.ts';
 
 /** Half-open range of byte offsets: `start` is the first byte, `end` the one after the last. */
 export interface Span {
@@ -22,43 +34,25 @@ export type ElementVisitor = (index: number, valueStart: number) => number;
 /** Containers that may be open at once. Deeper bodies are refused: whatever walks the value later may recurse. */
 export const JSON_DEPTH_MAX = 512;
 
-export const QUOTE = 0x22;
 export const COMMA = 0x2c;
 export const OPEN_BRACE = 0x7b;
 export const OPEN_BRACKET = 0x5b;
 const COLON = 0x3a;
 const CLOSE_BRACE = 0x7d;
 const CLOSE_BRACKET = 0x5d;
-const BACKSLASH = 0x5c;
-const SPACE = 0x20;
-const LOWER_U = 0x75;
 /** Stands for "past the last byte"; below every real byte, so it fails each test for one. */
 const NO_BYTE = -1;
 
 const LITERALS: ReadonlyMap<number, Uint8Array> = new Map(
   ['true', 'false', 'null'].map((word) => [word.charCodeAt(0), Buffer.from(word)]),
 );
-/** 1 for each byte that stands for itself in a string. */
-const IS_PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
-  byte < SPACE || byte === QUOTE || byte === BACKSLASH ? 0 : 1,
-);
-const SIMPLE_ESCAPES: ReadonlySet<number> = new Set(Buffer.from('"\\/bfnrt'));
-
-/** Says what was wrong with the bytes and where; `offset` never exceeds their length. */
-export class JsonSyntaxError extends Error {
-  override readonly name = 'JsonSyntaxError';
-  readonly offset: number;
-
-  constructor(reason: string, offset: number) {
-    super(reason);
-    this.offset = offset;
-  }
-}
+const names: MemberNames = createMemberNames();
 
 /** Offset of the first byte at or after `at` that is not JSON white space. */
 export function skipSpace(bytes: Uint8Array, at: number): number {
   let i = at;
   while (isSpace(bytes[i])) i += 1;
+  if (i !== at) noteDeparture();
   return i;
 }
 
@@ -69,30 +63,8 @@ export function skipSpaceBack(bytes: Uint8Array, at: number): number {
   return i;
 }
 
-const nextQuote: Lookahead = lookFor(QUOTE);
-const nextBackslash: Lookahead = lookFor(BACKSLASH);
 /** Of the document being read: no member name so far begins with a digit or holds a backslash. */
 let hasPlainKeys = true;
-
-/** Bytes of a string that are looked at one by one before the native search, which has a price of its own. */
-const NEAR_BYTES = 96;
-
-/**
- * Reads the string whose opening quote is at `at`. A control character far into a string is passed over: whoever
- * needs the value parses it, and that refuses it.
- */
-export function skipString(bytes: Uint8Array, at: number): number {
-  const { length } = bytes;
-  let i = at + 1;
-  for (;;) {
-    const near = Math.min(length, i + NEAR_BYTES);
-    while (i < near && IS_PLAIN[bytes[i] ?? 0] === 1) i += 1;
-    if (i === near) i = Math.min(findAhead(nextQuote, bytes, i), findAhead(nextBackslash, bytes, i));
-    if (bytes[i] === QUOTE) return i + 1;
-    if (bytes[i] !== BACKSLASH) fail(i < length ? 'control character in a string' : 'unterminated string', i);
-    i = skipEscape(bytes, i);
-  }
-}
 
 /** Reads the member name whose opening quote is at `at`. */
 function skipKey(bytes: Uint8Array, at: number): number {
@@ -123,16 +95,21 @@ export function walkObject(
   const inside = enter(at, depth);
   let i = skipSpace(bytes, at + 1);
   if (bytes[i] === CLOSE_BRACE) return i + 1;
+  const outer = names.open();
   for (;;) {
     if (bytes[i] !== QUOTE) fail('expected a member name', i, bytes);
     const keyStart = i;
     const keyEnd = skipKey(bytes, i);
+    if (!names.enter(bytes, keyStart, keyEnd)) noteDeparture();
     i = skipSpace(bytes, keyEnd);
     if (bytes[i] !== COLON) fail('expected ":"', i, bytes);
     const valueStart = skipSpace(bytes, i + 1);
     i = visit === null ? skipValue(bytes, valueStart, inside) : visit(keyStart, keyEnd, valueStart);
     i = skipSpace(bytes, i);
-    if (bytes[i] === CLOSE_BRACE) return i + 1;
+    if (bytes[i] === CLOSE_BRACE) {
+      names.close(outer);
+      return i + 1;
+    }
     if (bytes[i] !== COMMA) fail('expected "," or "}"', i, bytes);
     i = skipSpace(bytes, i + 1);
   }
@@ -170,11 +147,12 @@ export interface DocumentRoot {
 export function walkDocument(bytes: Uint8Array, visit: MemberVisitor | null): DocumentRoot {
   try {
     hasPlainKeys = true;
+    names.clear();
+    lookAt(bytes);
     const root = walkRoot(bytes, visit);
     return { root, hasPlainKeys };
   } finally {
-    forget(nextQuote);
-    forget(nextBackslash);
+    lookAt(null);
   }
 }
 
@@ -212,15 +190,6 @@ function isSpace(byte: number | undefined): boolean {
   return byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-function isDigit(byte: number | undefined): boolean {
-  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
-}
-
-function isHexDigit(byte: number | undefined): boolean {
-  const lower = (byte ?? 0) | 0x20;
-  return isDigit(byte) || (lower >= 0x61 && lower <= 0x66);
-}
-
 /** Whether those bytes stand at `at`. */
 export function hasBytesAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
   for (let i = 0; i < wanted.length; i += 1) {
@@ -237,43 +206,10 @@ export function hasBackslash(bytes: Uint8Array, start: number, end: number): boo
   return false;
 }
 
-/** Reads the escape whose backslash is at `at`. */
-function skipEscape(bytes: Uint8Array, at: number): number {
-  const byte = bytes[at + 1] ?? NO_BYTE;
-  if (byte !== LOWER_U)
-    return SIMPLE_ESCAPES.has(byte) ? at + 2 : fail('bad escape in a string', at + 1, bytes);
-  for (let i = at + 2; i < at + 6; i += 1) {
-    if (!isHexDigit(bytes[i])) fail('bad escape in a string', i, bytes);
-  }
-  return at + 6;
-}
-
 function skipLiteral(bytes: Uint8Array, at: number, literal: Uint8Array): number {
   return hasBytesAt(bytes, at, literal) ? at + literal.length : fail('expected a value', at);
 }
 
-function skipNumber(bytes: Uint8Array, at: number): number {
-  let i = bytes[at] === 0x2d ? at + 1 : at;
-  if (bytes[i] === 0x30) i += 1;
-  else i = skipDigits(bytes, i, i === at ? 'expected a value' : 'bad number');
-  if (bytes[i] === 0x2e) i = skipDigits(bytes, i + 1, 'bad number');
-  if (bytes[i] !== 0x65 && bytes[i] !== 0x45) return i;
-  i += 1;
-  if (bytes[i] === 0x2b || bytes[i] === 0x2d) i += 1;
-  return skipDigits(bytes, i, 'bad number');
-}
-
-function skipDigits(bytes: Uint8Array, at: number, reason: string): number {
-  let i = at;
-  while (isDigit(bytes[i])) i += 1;
-  return i === at ? fail(reason, at, bytes) : i;
-}
-
 function enter(at: number, depth: number): number {
   return depth < JSON_DEPTH_MAX ? depth + 1 : fail(`nested deeper than ${JSON_DEPTH_MAX}`, at);
-}
-
-function fail(reason: string, offset: number, bytes?: Uint8Array): never {
-  const isPastEnd = bytes !== undefined && offset >= bytes.length;
-  throw new JsonSyntaxError(isPastEnd ? 'unexpected end' : reason, isPastEnd ? bytes.length : offset);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { hasMarker, scanBody, type BodyMap, type BlockSite } from './scan-body.ts';
+import { hasMarker, type BlockSite } from './scan-block.ts';
+import { scanBody, type BodyMap } from './scan-body.ts';
 
 function scan(text: string): BodyMap {
   const map = scanBody(Buffer.from(text));

@@ -3,7 +3,6 @@ import {
   OPEN_BRACE,
   OPEN_BRACKET,
   QUOTE,
-  skipString,
   skipValue,
   walkArray,
   walkDocument,
@@ -11,35 +10,16 @@ import {
   type Span,
 } from './json-bytes.ts';
 import { keyName, matchKey, type KeyName } from './key-name.ts';
-import { removalSpan } from './removal-span.ts';
-
-/** Where a value lives in the body: `['tools', 0]`, `['system']`, `['messages', 2, 'content', 1]`. */
-export type BodyPath = readonly (string | number)[];
-
-/** One `cache_control` member of an object. */
-export interface MemberSite {
-  /** `"cache_control": value`, nothing around it. */
-  readonly span: Span;
-  /** The member with one comma next to it (and the white space that goes with it): cutting it leaves valid JSON. */
-  readonly removal: Span;
-  readonly valueSpan: Span;
-  /** `"cache_control": null` means "absent" to the API (spec 1.4). */
-  readonly isNull: boolean;
-}
-
-/** One block of the prompt (spec 1.3). */
-export interface BlockSite {
-  readonly path: BodyPath;
-  readonly span: Span;
-  /** `string`: a `system` or `content` given as plain text; it has to become an array to carry a marker. */
-  readonly form: 'object' | 'string';
-  /** The block's own `cache_control` members in byte order; more than one only where the key is repeated. */
-  readonly markers: readonly MemberSite[];
-  /** Markers one level down, on the elements of `content` and `source.content` (spec 1.5). */
-  readonly nestedMarkers: readonly MemberSite[];
-  /** One of `markers` is `null`. */
-  readonly hasNullMarker: boolean;
-}
+import {
+  nameAt,
+  scanBlocks,
+  scanContent,
+  scanMarker,
+  type BlockSite,
+  type BodyPath,
+  type MemberSite,
+  type MessageSite,
+} from './scan-block.ts';
 
 /** What `scanBody` found, as byte offsets into the bytes it was given. */
 export interface BodyMap {
@@ -53,6 +33,8 @@ export interface BodyMap {
   readonly sites: readonly BlockSite[];
   /** Where the array of messages opens, and the end of each of its elements; null where there is no such array. */
   readonly messages: { readonly start: number; readonly ends: readonly number[] } | null;
+  /** The values of the root's `tools`, `system` and `messages`, in byte order. */
+  readonly parts: readonly Span[];
   /** Members of the root; a repeated key counts each time. */
   readonly memberCount: number;
 }
@@ -68,22 +50,16 @@ const TOOLS = keyName('tools');
 const SYSTEM = keyName('system');
 const MESSAGES = keyName('messages');
 const CONTENT = keyName('content');
-const SOURCE = keyName('source');
 const CACHE_CONTROL = keyName('cache_control');
+const ROLE = keyName('role');
+const MESSAGE_KEYS: readonly KeyName<'content' | 'role'>[] = [CONTENT, ROLE];
+const ROLES: readonly KeyName[] = [keyName('user'), keyName('assistant'), keyName('system')];
 const ROOT_KEYS: readonly KeyName<'tools' | 'system' | 'messages' | 'cache_control'>[] = [
   TOOLS,
   SYSTEM,
   MESSAGES,
   CACHE_CONTROL,
 ];
-const BLOCK_KEYS: readonly KeyName<'cache_control' | 'content' | 'source'>[] = [
-  CACHE_CONTROL,
-  CONTENT,
-  SOURCE,
-];
-const CONTENT_ONLY = [CONTENT];
-const MARKER_ONLY = [CACHE_CONTROL];
-const LOWER_N = 0x6e;
 
 /**
  * Finds the blocks and markers of a Messages request body by byte offset, in one pass and without building values.
@@ -116,12 +92,6 @@ export function scanBodyAndKeys(bytes: Uint8Array): ScannedBody | ScanFailure {
   }
 }
 
-/** Whether the block carries a marker that counts: its last `cache_control` is there and is not null. */
-export function hasMarker(site: BlockSite): boolean {
-  const last = site.markers.at(-1);
-  return last !== undefined && !last.isNull;
-}
-
 function isSamePath(a: BodyPath, b: BodyPath): boolean {
   return a.length === b.length && a.every((part, index) => part === b[index]);
 }
@@ -138,18 +108,23 @@ function scanRoot(bytes: Uint8Array): ScannedBody {
   let messageList: BodyMap['messages'] = null;
   let memberCount = 0;
   const topLevelMarkers: MemberSite[] = [];
+  const parts: Span[] = [];
+  const endPart = (start: number, end: number): number => {
+    parts.push({ start, end });
+    return end;
+  };
   const { root, hasPlainKeys } = walkDocument(bytes, (keyStart, keyEnd, at) => {
     memberCount += 1;
     // A repeated key starts its section anew: only the last value counts.
     switch (matchKey(bytes, keyStart, keyEnd, ROOT_KEYS)) {
       case 'tools':
-        return scanBlocks(bytes, at, 1, ['tools'], (tools = []));
+        return endPart(at, scanBlocks(bytes, at, 1, { path: ['tools'], message: null }, (tools = [])));
       case 'system':
-        return scanContent(bytes, at, 1, ['system'], (system = []));
+        return endPart(at, scanContent(bytes, at, 1, { path: ['system'], message: null }, (system = [])));
       case 'messages': {
         const ends: number[] = [];
         messageList = bytes[at] === OPEN_BRACKET ? { start: at, ends } : null;
-        return scanMessages(bytes, at, 1, (messages = []), ends);
+        return endPart(at, scanMessages(bytes, at, 1, (messages = []), ends));
       }
       case 'cache_control':
         return scanMarker(bytes, keyStart, at, 1, topLevelMarkers);
@@ -160,7 +135,16 @@ function scanRoot(bytes: Uint8Array): ScannedBody {
   const topLevelMarker = topLevelMarkers.at(-1) ?? null;
   const sites = tools.concat(system, messages);
   return {
-    map: { ok: true, root, topLevelMarker, topLevelMarkers, sites, messages: messageList, memberCount },
+    map: {
+      ok: true,
+      root,
+      topLevelMarker,
+      topLevelMarkers,
+      sites,
+      messages: messageList,
+      parts,
+      memberCount,
+    },
     hasPlainKeys,
   };
 }
@@ -189,109 +173,20 @@ function scanMessage(
 ): number {
   if (bytes[messageAt] !== OPEN_BRACE) return skipValue(bytes, messageAt, depth + 1);
   let blocks: BlockSite[] = [];
-  const end = walkObject(bytes, messageAt, depth + 1, (keyStart, keyEnd, valueAt) =>
-    matchKey(bytes, keyStart, keyEnd, CONTENT_ONLY) === null
-      ? skipValue(bytes, valueAt, depth + 2)
-      : scanContent(bytes, valueAt, depth + 2, ['messages', index, 'content'], (blocks = [])),
-  );
+  const message = { role: null as string | null, hasMore: false };
+  const place: { path: BodyPath; message: MessageSite } = { path: ['messages', index, 'content'], message };
+  let members = 0;
+  const end = walkObject(bytes, messageAt, depth + 1, (keyStart, keyEnd, valueAt) => {
+    members += 1;
+    const name = matchKey(bytes, keyStart, keyEnd, MESSAGE_KEYS);
+    if (name === 'content') return scanContent(bytes, valueAt, depth + 2, place, (blocks = []));
+    const valueEnd = skipValue(bytes, valueAt, depth + 2);
+    if (name === 'role')
+      message.role = bytes[valueAt] === QUOTE ? nameAt(bytes, valueAt, valueEnd, ROLES) : null;
+    return valueEnd;
+  });
+  // One content there is, or there were no block to ask.
+  message.hasMore = members !== 2 || message.role === null;
   for (const block of blocks) sites.push(block);
-  return end;
-}
-
-/** A `system` or a `content`: plain text, or an array of blocks. */
-function scanContent(
-  bytes: Uint8Array,
-  at: number,
-  depth: number,
-  path: BodyPath,
-  sites: BlockSite[],
-): number {
-  if (bytes[at] !== QUOTE) return scanBlocks(bytes, at, depth, path, sites);
-  const end = skipString(bytes, at);
-  sites.push({
-    path,
-    span: { start: at, end },
-    form: 'string',
-    markers: [],
-    nestedMarkers: [],
-    hasNullMarker: false,
-  });
-  return end;
-}
-
-function scanBlocks(
-  bytes: Uint8Array,
-  at: number,
-  depth: number,
-  path: BodyPath,
-  sites: BlockSite[],
-): number {
-  if (bytes[at] !== OPEN_BRACKET) return skipValue(bytes, at, depth);
-  return walkArray(bytes, at, depth, (index, blockAt) =>
-    bytes[blockAt] === OPEN_BRACE
-      ? scanBlock(bytes, blockAt, depth + 1, [...path, index], sites)
-      : skipValue(bytes, blockAt, depth + 1),
-  );
-}
-
-function scanBlock(bytes: Uint8Array, at: number, depth: number, path: BodyPath, sites: BlockSite[]): number {
-  const markers: MemberSite[] = [];
-  let inContent: MemberSite[] = [];
-  let inSource: MemberSite[] = [];
-  const inside = depth + 1;
-  const end = walkObject(bytes, at, depth, (keyStart, keyEnd, valueAt) => {
-    switch (matchKey(bytes, keyStart, keyEnd, BLOCK_KEYS)) {
-      case 'cache_control':
-        return scanMarker(bytes, keyStart, valueAt, inside, markers);
-      case 'content':
-        return scanInnerBlocks(bytes, valueAt, inside, (inContent = []));
-      case 'source':
-        return scanSource(bytes, valueAt, inside, (inSource = []));
-      default:
-        return skipValue(bytes, valueAt, inside);
-    }
-  });
-  const nestedMarkers = inContent.concat(inSource);
-  const hasNullMarker = markers.some((marker) => marker.isNull);
-  sites.push({ path, span: { start: at, end }, form: 'object', markers, nestedMarkers, hasNullMarker });
-  return end;
-}
-
-/** The `source` of a document; a repeated `content` in it counts once, by its last value. */
-function scanSource(bytes: Uint8Array, at: number, depth: number, markers: MemberSite[]): number {
-  if (bytes[at] !== OPEN_BRACE) return skipValue(bytes, at, depth);
-  return walkObject(bytes, at, depth, (keyStart, keyEnd, valueAt) => {
-    if (matchKey(bytes, keyStart, keyEnd, CONTENT_ONLY) === null) return skipValue(bytes, valueAt, depth + 1);
-    markers.length = 0;
-    return scanInnerBlocks(bytes, valueAt, depth + 1, markers);
-  });
-}
-
-function scanInnerBlocks(bytes: Uint8Array, at: number, depth: number, markers: MemberSite[]): number {
-  if (bytes[at] !== OPEN_BRACKET) return skipValue(bytes, at, depth);
-  return walkArray(bytes, at, depth, (_index, blockAt) => {
-    if (bytes[blockAt] !== OPEN_BRACE) return skipValue(bytes, blockAt, depth + 1);
-    return walkObject(bytes, blockAt, depth + 1, (keyStart, keyEnd, valueAt) =>
-      matchKey(bytes, keyStart, keyEnd, MARKER_ONLY) === null
-        ? skipValue(bytes, valueAt, depth + 2)
-        : scanMarker(bytes, keyStart, valueAt, depth + 2, markers),
-    );
-  });
-}
-
-function scanMarker(
-  bytes: Uint8Array,
-  keyStart: number,
-  valueStart: number,
-  depth: number,
-  markers: MemberSite[],
-): number {
-  const end = skipValue(bytes, valueStart, depth);
-  markers.push({
-    span: { start: keyStart, end },
-    removal: removalSpan(bytes, keyStart, end),
-    valueSpan: { start: valueStart, end },
-    isNull: bytes[valueStart] === LOWER_N,
-  });
   return end;
 }

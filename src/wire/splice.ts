@@ -1,6 +1,7 @@
 import { skipSpace, skipSpaceBack, type Span } from './json-bytes.ts';
 import { removalSpan } from './removal-span.ts';
-import { findSite, type BlockSite, type BodyMap, type BodyPath, type MemberSite } from './scan-body.ts';
+import type { BlockSite, BodyPath, MemberSite } from './scan-block.ts';
+import { findSite, type BodyMap } from './scan-body.ts';
 
 /** A marker to write: on the block at `path`, or at the top level where `path` is empty (spec 2.4). */
 export interface Placement {
@@ -100,6 +101,8 @@ function topLevelSite(map: BodyMap): BlockSite {
     markers: map.topLevelMarkers,
     nestedMarkers: [],
     hasNullMarker: map.topLevelMarkers.some((marker) => marker.isNull),
+    message: null,
+    plain: null,
   };
 }
 

@@ -19,6 +19,7 @@ export {
   type Ttl,
 } from './rules.ts';
 export {
+  conditionOf,
   emptyCacheState,
   isReadable,
   markReady,

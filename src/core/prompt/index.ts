@@ -5,9 +5,6 @@ export {
   chainPrefixes,
   readPrompt,
   toCacheRequest,
-  type BareBlock,
-  type Block,
-  type BlockMemory,
   type ChainOptions,
   type HashText,
   type Prompt,
@@ -18,7 +15,9 @@ export {
   pathText,
   type BlockPath,
   type Level,
+  type PlainContent,
   type RawBlock,
-  type RecallBlocks,
+  type WorkedOut,
 } from './raw-blocks.ts';
+export { isHashed, type Block, type PrefixLink } from './rendered-block.ts';
 export type { SettingMixes } from './settings.ts';

@@ -44,7 +44,7 @@ function readMarker(value: unknown, path: BlockPath, kind: string): MarkerReadin
 
 /** Is this a tool that stays out of the prefix until it is loaded (spec 6)? */
 export function isDeferred(block: RawBlock): boolean {
-  return block.level === 'tools' && block.value['defer_loading'] === true;
+  return block.level === 'tools' && !block.plain && block.value['defer_loading'] === true;
 }
 
 /** A system message that only lasts until the next user message (spec 1.5, 2.5). */
@@ -90,9 +90,8 @@ export function isDocumentedCarrier(block: RawBlock): boolean {
 
 /** May a breakpoint stand on this block at all (spec 1.4, 1.5, 2.4)? */
 export function canCarryMarker(block: RawBlock): boolean {
-  return (
-    !isThinkingType(block.type) && !isEmptyText(block.value) && !isDeferred(block) && !isTurnScoped(block)
-  );
+  if (isThinkingType(block.type) || isTurnScoped(block)) return false;
+  return block.plain !== null || (!isEmptyText(block.value) && !isDeferred(block));
 }
 
 /** The sentence for a marker on a block that may not carry one, null where it may (spec 1.5). */
@@ -190,6 +189,7 @@ export const NESTING_MAX = 3;
 /** A block's marker after moving (spec 1.5): its TTL, null without one, or what is wrong with it. */
 function readBlockMarker(block: RawBlock): MarkerReading | null {
   const { worked } = block;
+  if (block.plain) return null;
   if (worked.marker === undefined) worked.marker = readOwnMarker(block);
   return worked.marker;
 }

@@ -3,73 +3,14 @@ import { defaultOpenQuestions, type OpenQuestions } from '../cache/rules.ts';
 import type { PrefixId } from '../cache/state.ts';
 import { PLATFORMS, type PlatformRules } from '../catalogue/platforms.ts';
 import { defaultCatalogue, resolveModel, type Catalogue, type ResolvedModel } from '../catalogue/resolve.ts';
-import { isObject, stringMember, type JsonObject } from '../json.ts';
-import { canonicalJson, hasKeyOrder, withMember, withoutMember } from './canonical.ts';
-import {
-  canCarryMarker,
-  isDeferred,
-  isDocumentedCarrier,
-  NESTING_MAX,
-  readMarkers,
-  type BodyMarkers,
-  type MarkerProblem,
-} from './markers.ts';
+import { stringMember, type JsonObject } from '../json.ts';
+import { hasKeyOrder } from './canonical.ts';
+import { isDeferred, readMarkers, type BodyMarkers, type MarkerProblem } from './markers.ts';
 import { readOverhead, type PromptOverhead } from './overhead.ts';
-import {
-  innerBlocks,
-  readRawBlocks,
-  type BlockPath,
-  type Level,
-  type RawBlock,
-  type RecallBlocks,
-} from './raw-blocks.ts';
-import { readSettingMixes, rendersInSystem, resolveThinking, type SettingMixes } from './settings.ts';
+import { readRawBlocks, type Level, type RawBlock } from './raw-blocks.ts';
+import { isHashed, Labels, toBlock, type Block } from './rendered-block.ts';
+import { readSettingMixes, resolveThinking, type SettingMixes } from './settings.ts';
 import { dropCleared, stripThinking } from './thinking.ts';
-
-/** A block of the rendered prompt: a cache position, and what a breakpoint may stand on (spec 1.3). */
-export interface Block {
-  readonly level: Level;
-  readonly path: BlockPath;
-  readonly type: string;
-  readonly role: string | null;
-  /** The block without its markers; a string form is the text block that it stands for. */
-  readonly value: JsonObject;
-  readonly isString: boolean;
-  /** No rule forbids a breakpoint here. */
-  readonly canCarryMarker: boolean;
-  /** A breakpoint here is documented to be accepted: where we may add one ourselves. */
-  readonly isDocumentedCarrier: boolean;
-  /** What goes into the prefix hash for it besides its content: level, role, settings of its message. */
-  readonly label: string;
-  /** What goes into the prefix hash of its content; empty for a block that is rendered elsewhere. */
-  readonly content: string;
-}
-
-/** A block's content as it is hashed. */
-export interface BareBlock {
-  /** The block without its markers. */
-  readonly value: JsonObject;
-  readonly content: string;
-}
-
-/**
- * Spares reading the same block again: requests of a conversation repeat all but their tail. Only speed
- * depends on it; a caller who gives none gets the same prompt.
- */
-export interface BlockMemory {
-  /** One object for one text, whenever it is asked for. */
-  textBlock(text: string): JsonObject;
-  /** What `read` gives for the object, the first time or again. */
-  bare(value: JsonObject, read: (value: JsonObject) => BareBlock): BareBlock;
-  /** The raw blocks of a message or list that was read before at the same index, else those that `read` gives. */
-  readonly recallBlocks: RecallBlocks;
-}
-
-const noMemory: BlockMemory = {
-  textBlock: (text) => ({ type: 'text', text }),
-  bare: (value, read) => read(value),
-  recallBlocks: (_owner, _index, read) => read(),
-};
 
 /** A Messages body as the cache sees it, nothing hashed yet. */
 export interface Prompt {
@@ -90,84 +31,15 @@ export interface Prompt {
 export interface PromptOptions {
   readonly catalogue: Catalogue;
   readonly open: OpenQuestions;
-  readonly memory: BlockMemory;
+  /** The body's blocks as `readRawBlocks` gives them, where the caller has read them already. */
+  readonly blocks: readonly RawBlock[] | null;
 }
 
 const defaultPromptOptions: PromptOptions = {
   catalogue: defaultCatalogue,
   open: defaultOpenQuestions,
-  memory: noMemory,
+  blocks: null,
 };
-
-/** The block without markers, its own and those inside it that move to it (spec 1.2, 1.5). */
-function stripMarkers(value: JsonObject, path: BlockPath, depth: number = NESTING_MAX): JsonObject {
-  let bare = 'cache_control' in value ? withoutMember(value, 'cache_control') : value;
-  const inner = depth > 0 ? innerBlocks(value, path) : null;
-  if (!inner?.items.some((item) => isObject(item) && hasMarkerInside(item, path, depth - 1))) return bare;
-  const items = inner.items.map((item) => (isObject(item) ? stripMarkers(item, path, depth - 1) : item));
-  if (inner.path.at(-2) === 'source') {
-    const source = isObject(bare['source']) ? bare['source'] : {};
-    bare = withMember(bare, 'source', withMember(source, 'content', items));
-  } else {
-    bare = withMember(bare, 'content', items);
-  }
-  return bare;
-}
-
-function hasMarkerInside(value: JsonObject, path: BlockPath, depth: number): boolean {
-  if ('cache_control' in value) return true;
-  const items = depth > 0 ? (innerBlocks(value, path)?.items ?? []) : [];
-  return items.some((item) => isObject(item) && hasMarkerInside(item, path, depth - 1));
-}
-
-/** String and array forms of one text are one prefix (spec 1.3): both are written as the array form. Key order stays. */
-function readBare(raw: JsonObject, sourceOrder: boolean): BareBlock {
-  const value = stripMarkers(raw, []);
-  const own =
-    value['type'] === 'tool_result' && typeof value['content'] === 'string'
-      ? withMember(value, 'content', [{ type: 'text', text: value['content'] }])
-      : value;
-  return { value, content: bareTextOf(own) ?? canonicalJson(own, sourceOrder) };
-}
-
-/**
- * The text of a block that is nothing but text, marked so that no JSON can be taken for it; null for any other.
- * Most of a prompt is such text, and writing it as JSON only to hash it would be the dearest step of reading it.
- */
-function bareTextOf(value: JsonObject): string | null {
-  const keys = Object.keys(value);
-  const isBare = keys.length === 2 && keys[0] === 'type' && keys[1] === 'text' && value['type'] === 'text';
-  return isBare && typeof value['text'] === 'string' ? `text:${value['text']}` : null;
-}
-
-/** Members of a message that are rendered with it, such as its own effort (spec 2.5, 7.5). */
-function messageExtras(block: RawBlock, sourceOrder: boolean): string {
-  const { message } = block;
-  const isFirst = block.isString || block.path.at(-1) === 0;
-  if (!message || !isFirst || message['output_config'] === undefined) return '';
-  return canonicalJson(message['output_config'], sourceOrder);
-}
-
-function toBlock(raw: RawBlock, sourceOrder: boolean, memory: BlockMemory): Block {
-  return (raw.worked.block ??= makeBlock(raw, sourceOrder, memory));
-}
-
-function makeBlock(raw: RawBlock, sourceOrder: boolean, memory: BlockMemory): Block {
-  const { value, content } = memory.bare(raw.value, (block) => readBare(block, sourceOrder));
-  return {
-    level: raw.level,
-    path: raw.path,
-    type: raw.type,
-    role: raw.role,
-    value,
-    isString: raw.isString,
-    canCarryMarker: canCarryMarker(raw),
-    isDocumentedCarrier: isDocumentedCarrier(raw),
-    label: `${raw.level}|${raw.role ?? ''}|${messageExtras(raw, sourceOrder)}`,
-    // A tool that is rendered into the system prompt adds nothing to the tools level (spec 14.7).
-    content: rendersInSystem(raw) ? '' : content,
-  };
-}
 
 /** The client's breakpoints on the blocks that are left after the service's own rewriting. */
 function placeMarkers(markers: BodyMarkers, blocks: readonly RawBlock[]): readonly Breakpoint[] {
@@ -193,20 +65,19 @@ function placeMarkers(markers: BodyMarkers, blocks: readonly RawBlock[]): readon
  * @example readPrompt({ model: 'claude-opus-5-5', messages: [{ role: 'user', content: 'hi' }] }).blocks.length // 1
  */
 export function readPrompt(body: JsonObject, options: Partial<PromptOptions> = {}): Prompt {
-  const { catalogue, open, ...given } = { ...defaultPromptOptions, ...options };
+  const { catalogue, open, blocks } = { ...defaultPromptOptions, ...options };
   const sourceOrder = hasKeyOrder(body);
-  // What is remembered was written in JavaScript's own key order.
-  const memory = sourceOrder ? noMemory : given.memory;
   const model = resolveModel(stringMember(body, 'model') ?? '', catalogue);
-  const all = readRawBlocks(body, (text) => memory.textBlock(text), memory.recallBlocks);
+  const all = blocks ?? readRawBlocks(body);
   const sent = all.filter((block) => !isDeferred(block));
   const thinking = resolveThinking(body, model.facts);
   const rendered = stripThinking(dropCleared(sent, body), body, model.facts, thinking);
   const markers = readMarkers(body, all);
   const isRefused = 'problem' in markers;
+  const labels = new Labels();
   return {
     model,
-    blocks: rendered.map((raw) => toBlock(raw, sourceOrder, memory)),
+    blocks: rendered.map((raw) => toBlock(raw, sourceOrder, labels)),
     mixes: readSettingMixes(body, model.facts, rendered, open),
     overhead: readOverhead(body, model.facts, rendered, open),
     breakpoints: isRefused ? [] : placeMarkers(markers, rendered),
@@ -251,7 +122,7 @@ export function chainPrefixes(prompt: Prompt, options: ChainOptions): PrefixChai
       prefix = hash(`${prefix}\n${prompt.mixes[entered]}`);
       if (countsOverhead) tokens += prompt.overhead[`${entered}Tokens`];
     }
-    if (block.content !== '') prefix = extend(prefix, block);
+    if (isHashed(block)) prefix = extend(prefix, block);
     tokens += options.countTokens(block, prefix);
     prefixIds.push(prefix);
     cumulativeTokens.push(tokens);

@@ -1,6 +1,6 @@
 import { isObject, stringMember, type JsonObject } from '../json.ts';
 import type { MarkerReading } from './markers.ts';
-import type { Block } from './prompt.ts';
+import type { Block } from './rendered-block.ts';
 
 /** The three levels of a prompt, in rendering order (spec 1.1). */
 export type Level = 'tools' | 'system' | 'messages';
@@ -18,11 +18,26 @@ export interface RawBlock {
   /** The block itself; a string form is the text block that it stands for (spec 1.3). */
   readonly value: JsonObject;
   readonly isString: boolean;
-  /** The message it belongs to, and that message's index; null outside messages. */
+  /** The message it belongs to, its content perhaps left out, and that message's index; null outside messages. */
   readonly message: JsonObject | null;
   readonly messageIndex: number;
+  /** Where its content stands as it is hashed; null where that has to be worked out of `value`. */
+  readonly plain: PlainContent | null;
   /** What was worked out of it already. */
   readonly worked: WorkedOut;
+}
+
+/**
+ * The content of a block, read from bytes that are written as it is hashed already. Such a block holds nothing that a rule
+ * looks for: no marker, no image, no citations, no blocks with rules of their own; a text is not empty. So it need not be
+ * parsed.
+ */
+export interface PlainContent {
+  /** Bytes of it. */
+  readonly length: number;
+  /** Copies it and returns where it ends. */
+  copyTo(target: Uint8Array, at: number): number;
+  toText(): string;
 }
 
 /**
@@ -44,22 +59,6 @@ export function pathText(path: BlockPath): string {
   return path.join('.');
 }
 
-/** The block that a text stands for (spec 1.3). */
-export type ToTextBlock = (text: string) => JsonObject;
-
-const plainTextBlock: ToTextBlock = (text) => ({ type: 'text', text });
-
-/**
- * Spares reading a message or a list of tools again: gives what `read` made of the same object at the same index before.
- */
-export type RecallBlocks = (
-  owner: JsonObject | readonly unknown[],
-  index: number,
-  read: () => readonly RawBlock[],
-) => readonly RawBlock[];
-
-const recallNothing: RecallBlocks = (_owner, _index, read) => read();
-
 /** What is being read: a level, or the content of one message. */
 interface Place {
   readonly level: Level;
@@ -69,12 +68,13 @@ interface Place {
   readonly messageIndex: number;
 }
 
-function readContent(content: unknown, place: Place, toTextBlock: ToTextBlock): readonly RawBlock[] {
+function readContent(content: unknown, place: Place): readonly RawBlock[] {
   const { level, path, role, message, messageIndex } = place;
+  const plain = null;
   if (typeof content === 'string') {
-    const value = toTextBlock(content);
+    const value = { type: 'text', text: content };
     const own = { level, path, type: 'text', role, value, isString: true, message, messageIndex };
-    return [{ ...own, worked: {} }];
+    return [{ ...own, plain, worked: {} }];
   }
   const blocks: RawBlock[] = [];
   if (!Array.isArray(content)) return blocks;
@@ -84,7 +84,7 @@ function readContent(content: unknown, place: Place, toTextBlock: ToTextBlock): 
     const type = stringMember(value, 'type') ?? (level === 'tools' ? 'custom' : '');
     const own = [...path, index];
     const isString = false;
-    blocks.push({ level, path: own, type, role, value, isString, message, messageIndex, worked: {} });
+    blocks.push({ level, path: own, type, role, value, isString, message, messageIndex, plain, worked: {} });
   }
   return blocks;
 }
@@ -97,48 +97,23 @@ function appendAll(blocks: RawBlock[], more: readonly RawBlock[]): void {
  * Every block of a Messages body in rendering order: tools, system, messages (spec 1.1, 1.3). Takes any
  * value: what is not shaped like a block is passed over, for the API judges that, not us.
  */
-export function readRawBlocks(
-  body: JsonObject,
-  toTextBlock: ToTextBlock = plainTextBlock,
-  recall: RecallBlocks = recallNothing,
-): readonly RawBlock[] {
+export function readRawBlocks(body: JsonObject): readonly RawBlock[] {
   const blocks: RawBlock[] = [];
   const outside = { role: null, message: null, messageIndex: -1 };
-  const tools = asArray(body['tools']);
-  const inTools = { ...outside, level: 'tools', path: ['tools'] } as const;
-  if (tools.length > 0)
-    appendAll(
-      blocks,
-      recall(tools, -1, () => readContent(tools, inTools, toTextBlock)),
-    );
-  const { system } = body;
-  const inSystem = { ...outside, level: 'system', path: ['system'] } as const;
-  const readSystem = (): readonly RawBlock[] => readContent(system, inSystem, toTextBlock);
-  appendAll(blocks, Array.isArray(system) ? recall(system, -1, readSystem) : readSystem());
+  appendAll(blocks, readContent(asArray(body['tools']), { ...outside, level: 'tools', path: ['tools'] }));
+  appendAll(blocks, readContent(body['system'], { ...outside, level: 'system', path: ['system'] }));
   const messages = asArray(body['messages']);
   for (let index = 0; index < messages.length; index += 1) {
     const message = messages[index];
-    if (!isObject(message)) continue;
-    appendAll(
-      blocks,
-      recall(message, index, () => readMessage(message, index, toTextBlock)),
-    );
+    if (isObject(message)) appendAll(blocks, readMessage(message, index));
   }
   return blocks;
 }
 
-function readMessage(
-  message: JsonObject,
-  messageIndex: number,
-  toTextBlock: ToTextBlock,
-): readonly RawBlock[] {
+function readMessage(message: JsonObject, messageIndex: number): readonly RawBlock[] {
   const path = ['messages', messageIndex, 'content'];
   const role = stringMember(message, 'role');
-  return readContent(
-    message['content'],
-    { level: 'messages', path, role, message, messageIndex },
-    toTextBlock,
-  );
+  return readContent(message['content'], { level: 'messages', path, role, message, messageIndex });
 }
 
 function asArray(value: unknown): readonly unknown[] {

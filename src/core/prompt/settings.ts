@@ -74,7 +74,7 @@ function inspect(
 function inspectContent(blocks: readonly RawBlock[]): ContentFacts {
   const found = { hasImage: false, hasCitations: false };
   for (const block of blocks) {
-    if (block.level !== 'tools' && block.type !== 'text' && block.type !== 'tool_use') {
+    if (block.level !== 'tools' && block.type !== 'text' && block.type !== 'tool_use' && !block.plain) {
       inspect(block.value, CONTENT_DEPTH_MAX, found);
     }
   }

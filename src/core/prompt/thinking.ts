@@ -5,13 +5,8 @@ import { isThinkingType, type RawBlock } from './raw-blocks.ts';
 import type { ThinkingSetting } from './settings.ts';
 
 /** A user message that brings something else than tool results begins a new turn (spec 7.2). */
-function beginsTurn(message: unknown): boolean {
-  if (!isObject(message) || message['role'] !== 'user') return false;
-  const content = message['content'];
-  if (typeof content === 'string') return true;
-  return (
-    Array.isArray(content) && content.some((block) => !isObject(block) || block['type'] !== 'tool_result')
-  );
+function beginsTurn({ role, isString, type }: RawBlock): boolean {
+  return role === 'user' && (isString || type !== 'tool_result');
 }
 
 /** `clear_thinking_20251015` with `keep: "all"` overrides the model's own rule (spec 7.6). */
@@ -36,8 +31,7 @@ export function stripThinking(
   thinking: ThinkingSetting,
 ): readonly RawBlock[] {
   if (!blocks.some((block) => isThinkingType(block.type))) return blocks;
-  const messages = Array.isArray(body['messages']) ? body['messages'] : [];
-  const turnStart = messages.findLastIndex(beginsTurn);
+  const turnStart = blocks.findLast(beginsTurn)?.messageIndex ?? -1;
   const keepsHistory = keepsAllThinking(body, model);
   const keepsTurn = thinking.mode !== 'disabled';
   return blocks.filter((block) => {
@@ -48,6 +42,7 @@ export function stripThinking(
 
 /** Drops turn-scoped system messages that a later user message has cleared (spec 2.5, 13). */
 export function dropCleared(blocks: readonly RawBlock[], body: JsonObject): readonly RawBlock[] {
+  if (!blocks.some(isTurnScoped)) return blocks;
   const messages = Array.isArray(body['messages']) ? body['messages'] : [];
   const lastUser = messages.findLastIndex((message) => isObject(message) && message['role'] === 'user');
   return blocks.filter((block) => !isTurnScoped(block) || block.messageIndex > lastUser);

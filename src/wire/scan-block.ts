@@ -1,0 +1,274 @@
+import {
+  countDepartures,
+  decodeString,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  skipString,
+  skipValue,
+  walkArray,
+  walkObject,
+  type Span,
+} from './json-bytes.ts';
+import { keyName, matchKey, type KeyName } from './key-name.ts';
+import { removalSpan } from './removal-span.ts';
+
+/** Where a value lives in the body: `['tools', 0]`, `['system']`, `['messages', 2, 'content', 1]`. */
+export type BodyPath = readonly (string | number)[];
+
+/** One `cache_control` member of an object. */
+export interface MemberSite {
+  /** `"cache_control": value`, nothing around it. */
+  readonly span: Span;
+  /** The member with one comma next to it (and the white space that goes with it): cutting it leaves valid JSON. */
+  readonly removal: Span;
+  readonly valueSpan: Span;
+  /** `"cache_control": null` means "absent" to the API (spec 1.4). */
+  readonly isNull: boolean;
+}
+
+/** What stands beside the content of a message. */
+export interface MessageSite {
+  readonly role: string | null;
+  /** It has other members than one role, which is a text, and one content. */
+  readonly hasMore: boolean;
+}
+
+/** A block of which its bytes tell enough to leave it unparsed. */
+export interface PlainSite {
+  readonly type: string;
+  /** The text that a tool's result is, with its quotes, counted from the block's first byte; null for any other. */
+  readonly result: Span | null;
+}
+
+/** One block of the prompt (spec 1.3). */
+export interface BlockSite {
+  readonly path: BodyPath;
+  readonly span: Span;
+  /** `string`: a `system` or `content` given as plain text; it has to become an array to carry a marker. */
+  readonly form: 'object' | 'string';
+  /** The block's own `cache_control` members in byte order; more than one only where the key is repeated. */
+  readonly markers: readonly MemberSite[];
+  /** Markers one level down, on the elements of `content` and `source.content` (spec 1.5). */
+  readonly nestedMarkers: readonly MemberSite[];
+  /** One of `markers` is `null`. */
+  readonly hasNullMarker: boolean;
+  /** The message around it; null outside messages. */
+  readonly message: MessageSite | null;
+  /**
+   * Set where the bytes are just what `JSON.stringify` makes of the block (if they are UTF-8, and no member name of the body
+   * begins with a digit), and it has no member that a rule looks into: no marker, image, citations, inner blocks, and no
+   * empty text. Null for any other.
+   */
+  readonly plain: PlainSite | null;
+}
+
+/** Where a block is looked for. */
+export interface Place {
+  readonly path: BodyPath;
+  readonly message: MessageSite | null;
+}
+
+/** Members in which some rule looks for something, whatever the block. */
+const RULED = ['cache_control', 'source', 'citations', 'configs', 'defer_loading'] as const;
+const BLOCK_KEYS: readonly KeyName<(typeof RULED)[number] | 'content' | 'type' | 'text'>[] = [
+  keyName('type'),
+  keyName('text'),
+  keyName('content'),
+  ...RULED.map((name) => keyName(name)),
+];
+const MARKER_ONLY = [keyName('cache_control')];
+const CONTENT_ONLY = [keyName('content')];
+/** Types that most blocks have: their names need not be decoded. */
+const TYPES: readonly KeyName[] = ['text', 'tool_use', 'tool_result', 'thinking', 'image'].map((type) =>
+  keyName(type),
+);
+const LOWER_N = 0x6e;
+/** Bytes of a text without a letter. */
+const EMPTY_BYTES = 2;
+const NO_MARKERS: readonly MemberSite[] = [];
+
+/** Whether the block carries a marker that counts: its last `cache_control` is there and is not null. */
+export function hasMarker(site: BlockSite): boolean {
+  const last = site.markers.at(-1);
+  return last !== undefined && !last.isNull;
+}
+
+/** A `system` or a `content`: plain text, or an array of blocks. */
+export function scanContent(
+  bytes: Uint8Array,
+  at: number,
+  depth: number,
+  place: Place,
+  sites: BlockSite[],
+): number {
+  if (bytes[at] !== QUOTE) return scanBlocks(bytes, at, depth, place, sites);
+  const before = countDepartures();
+  const end = skipString(bytes, at);
+  const isPlain = end - at > EMPTY_BYTES && countDepartures() === before;
+  sites.push({
+    path: place.path,
+    span: { start: at, end },
+    form: 'string',
+    markers: NO_MARKERS,
+    nestedMarkers: NO_MARKERS,
+    hasNullMarker: false,
+    message: place.message,
+    plain: isPlain ? { type: 'text', result: null } : null,
+  });
+  return end;
+}
+
+/** The blocks among the elements of an array. */
+export function scanBlocks(
+  bytes: Uint8Array,
+  at: number,
+  depth: number,
+  place: Place,
+  sites: BlockSite[],
+): number {
+  if (bytes[at] !== OPEN_BRACKET) return skipValue(bytes, at, depth);
+  return walkArray(bytes, at, depth, (index, blockAt) => {
+    if (bytes[blockAt] !== OPEN_BRACE) return skipValue(bytes, blockAt, depth + 1);
+    const site = scanBlock(bytes, blockAt, depth + 1, [...place.path, index], place.message);
+    sites.push(site);
+    return site.span.end;
+  });
+}
+
+/** What is found on the way through the members of one block. */
+interface Found {
+  markers: MemberSite[];
+  inContent: MemberSite[];
+  inSource: MemberSite[];
+  /** It has a member that a rule looks into. */
+  isRuled: boolean;
+  type: string | null;
+  result: Span | null;
+}
+
+function scanBlock(
+  bytes: Uint8Array,
+  at: number,
+  depth: number,
+  path: BodyPath,
+  message: MessageSite | null,
+): BlockSite {
+  const before = countDepartures();
+  const found: Found = {
+    markers: [],
+    inContent: [],
+    inSource: [],
+    isRuled: false,
+    type: path[0] === 'tools' ? 'custom' : '',
+    result: null,
+  };
+  const end = walkObject(bytes, at, depth, (keyStart, keyEnd, valueAt) =>
+    scanMember(bytes, keyStart, keyEnd, valueAt, depth + 1, found),
+  );
+  const { markers, inContent, inSource, isRuled, type, result } = found;
+  const isPlain = !isRuled && type !== null && type !== 'image' && countDepartures() === before;
+  const isResult = type === 'tool_result' && result !== null;
+  return {
+    path,
+    span: { start: at, end },
+    form: 'object',
+    markers,
+    nestedMarkers: inSource.length === 0 ? inContent : inContent.concat(inSource),
+    hasNullMarker: markers.some((marker) => marker.isNull),
+    message,
+    plain: isPlain
+      ? { type, result: isResult ? { start: result.start - at, end: result.end - at } : null }
+      : null,
+  };
+}
+
+function scanMember(
+  bytes: Uint8Array,
+  keyStart: number,
+  keyEnd: number,
+  valueAt: number,
+  depth: number,
+  found: Found,
+): number {
+  const name = matchKey(bytes, keyStart, keyEnd, BLOCK_KEYS);
+  const isText = bytes[valueAt] === QUOTE;
+  switch (name) {
+    case null:
+      return skipValue(bytes, valueAt, depth);
+    case 'cache_control':
+      found.isRuled = true;
+      return scanMarker(bytes, keyStart, valueAt, depth, found.markers);
+    case 'content': {
+      if (!isText) {
+        found.isRuled = true;
+        return scanInnerBlocks(bytes, valueAt, depth, (found.inContent = []));
+      }
+      found.inContent = [];
+      const end = skipString(bytes, valueAt);
+      found.result = { start: valueAt, end };
+      return end;
+    }
+    case 'source':
+      found.isRuled = true;
+      return scanSource(bytes, valueAt, depth, (found.inSource = []));
+    case 'type': {
+      const end = skipValue(bytes, valueAt, depth);
+      found.type = isText ? nameAt(bytes, valueAt, end, TYPES) : null;
+      return end;
+    }
+    case 'text': {
+      const end = skipValue(bytes, valueAt, depth);
+      if (end - valueAt === EMPTY_BYTES) found.isRuled = true;
+      return end;
+    }
+    default:
+      if (bytes[valueAt] !== LOWER_N) found.isRuled = true;
+      return skipValue(bytes, valueAt, depth);
+  }
+}
+
+/** The text in `[start, end)`, which most often is one of those given. */
+export function nameAt(bytes: Uint8Array, start: number, end: number, names: readonly KeyName[]): string {
+  return matchKey(bytes, start, end, names) ?? decodeString(bytes, start, end);
+}
+
+/** The `source` of a document; a repeated `content` in it counts once, by its last value. */
+function scanSource(bytes: Uint8Array, at: number, depth: number, markers: MemberSite[]): number {
+  if (bytes[at] !== OPEN_BRACE) return skipValue(bytes, at, depth);
+  return walkObject(bytes, at, depth, (keyStart, keyEnd, valueAt) => {
+    if (matchKey(bytes, keyStart, keyEnd, CONTENT_ONLY) === null) return skipValue(bytes, valueAt, depth + 1);
+    markers.length = 0;
+    return scanInnerBlocks(bytes, valueAt, depth + 1, markers);
+  });
+}
+
+function scanInnerBlocks(bytes: Uint8Array, at: number, depth: number, markers: MemberSite[]): number {
+  if (bytes[at] !== OPEN_BRACKET) return skipValue(bytes, at, depth);
+  return walkArray(bytes, at, depth, (_index, blockAt) => {
+    if (bytes[blockAt] !== OPEN_BRACE) return skipValue(bytes, blockAt, depth + 1);
+    return walkObject(bytes, blockAt, depth + 1, (keyStart, keyEnd, valueAt) =>
+      matchKey(bytes, keyStart, keyEnd, MARKER_ONLY) === null
+        ? skipValue(bytes, valueAt, depth + 2)
+        : scanMarker(bytes, keyStart, valueAt, depth + 2, markers),
+    );
+  });
+}
+
+/** A `cache_control` member, whose name is at `keyStart`. */
+export function scanMarker(
+  bytes: Uint8Array,
+  keyStart: number,
+  valueStart: number,
+  depth: number,
+  markers: MemberSite[],
+): number {
+  const end = skipValue(bytes, valueStart, depth);
+  markers.push({
+    span: { start: keyStart, end },
+    removal: removalSpan(bytes, keyStart, end),
+    valueSpan: { start: valueStart, end },
+    isNull: bytes[valueStart] === LOWER_N,
+  });
+  return end;
+}
