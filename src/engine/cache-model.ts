@@ -26,6 +26,11 @@ export interface Forecast {
   readonly automatic: CacheOutcome;
   /** Another request was writing what this one could have read, so it did not ask for it to be written twice. */
   readonly isInFlight: boolean;
+  /** When it was sent, and what the cache held before it. */
+  readonly asked: {
+    readonly startMs: number;
+    readonly state: CacheState;
+  };
   /** How long the entry that is read had yet to live; null where nothing is read. */
   readonly readLeftMs: number | null;
   /** The response has begun: what was written can be read. */
@@ -37,6 +42,8 @@ export interface Forecast {
 /** The model of the cache beside real traffic, with its counterfactuals. */
 export interface CacheModel {
   forecast(analysis: Analysis, breakpoints: readonly Breakpoint[], startMs: number): Forecast;
+  /** What a request would read and write if it were sent now; nothing changes. */
+  peek(request: CacheRequest, nowMs: number): CacheOutcome;
   /** Gives what tells the model that a ping has read a prefix, or written it, when it is sent at a time. */
   renewal(prompt: Prompt, chain: PrefixChain, blockIndex: number, ttl: Ttl): (atMs: number) => void;
   /** The last block of the longest prefix that could be read now, whatever the markers; -1 without one. */
@@ -55,6 +62,9 @@ function automaticBreakpoints(analysis: Analysis): readonly Breakpoint[] {
   const blockIndex = analysis.prompt.blocks.findLastIndex((block) => block.canCarryMarker);
   return blockIndex < 0 ? [] : [{ blockIndex, ttl: '5m', origin: 'automatic' }];
 }
+
+/** What becomes of written entries. */
+type Change = (state: CacheState, written: CacheOutcome['written']) => CacheState;
 
 export function createCacheModel(rules: CacheRules): CacheModel {
   const branches = { sent: empty(), own: empty(), client: empty(), automatic: empty() };
@@ -86,10 +96,7 @@ export function createCacheModel(rules: CacheRules): CacheModel {
   };
 
   /** What becomes of written entries, in all branches; those that share a state go on sharing it. */
-  const settle = (
-    outcomes: Outcomes,
-    change: (state: CacheState, written: CacheOutcome['written']) => CacheState,
-  ) => {
+  const settle = (outcomes: Outcomes, change: Change) => {
     const { sent, own, client, automatic } = branches;
     const isShared = own.state === sent.state && outcomes.own === outcomes.sent;
     sent.state = change(sent.state, outcomes.sent.written);
@@ -99,13 +106,14 @@ export function createCacheModel(rules: CacheRules): CacheModel {
   };
 
   return {
+    peek: (request, startMs) =>
+      cacheStep(branches.sent.state, request, { startMs, readyMs: Infinity }, rules)[0],
     renewal(...where) {
       const request = pingRequest(...where);
       return (atMs) => renew(branches, request, atMs, rules);
     },
     forecast(analysis, breakpoints, startMs) {
-      sinceSweep += 1;
-      if (sinceSweep % SWEEP_EVERY === 0) sweep(startMs);
+      if ((sinceSweep += 1) % SWEEP_EVERY === 0) sweep(startMs);
       const before = branches.sent.state;
       const sent = step(branches.sent, analysis, breakpoints, startMs);
       const outcomes: Outcomes = {
@@ -117,6 +125,7 @@ export function createCacheModel(rules: CacheRules): CacheModel {
       return {
         ...outcomes,
         isInFlight: analysis.learned.isInFlight,
+        asked: { startMs, state: before },
         readLeftMs: readLeftMs(before, analysis.chain, sent, startMs),
         begin: (atMs) => settle(outcomes, (state, written) => markReady(state, written, atMs)),
         cancel: () => settle(outcomes, withdraw),

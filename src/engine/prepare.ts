@@ -4,6 +4,7 @@ import { spliceMarkers } from '../wire/index.ts';
 import { planRequest, readRequest, type Analysis, type ReadRequest, type Skipped } from './analysis.ts';
 import { areSame, type Forecast } from './cache-model.ts';
 import type { EngineContext } from './context.ts';
+import { holdWithinMeans } from './guard-costs.ts';
 import type { Mode } from './options.ts';
 import type { IncomingMessageRequest } from './request-facts.ts';
 
@@ -52,7 +53,8 @@ export function prepare(
   { scope, mode, atMs }: { readonly scope: string; readonly mode: Mode; readonly atMs: number },
 ): Prepared {
   try {
-    const found = planRequest(read, atMs, context);
+    const planned = planRequest(read, atMs, context);
+    const found = mode === 'optimize' ? holdWithinMeans(planned, context, atMs) : planned;
     const isRefused = isKnownRefusal(context, scope, found);
     const isApplied = mode === 'optimize' && !isRefused;
     const bytes = isApplied ? plannedBytes(found, request) : request.body;

@@ -4,6 +4,7 @@ export {
   NeverWorse,
   type FamilyOf,
   type FamilyStanding,
+  type Outlay,
   type Settlement,
   type World,
   type WorldCosts,
@@ -88,6 +89,7 @@ export {
 export {
   asSent,
   canAddAutomatic,
+  holdBack,
   placeBreakpoints,
   stepBack,
   type Declined,

@@ -1,5 +1,5 @@
 import { BREAKPOINTS_MAX, type BlockPath, type Breakpoint, type Prompt, type Ttl } from '../core/index.ts';
-import type { World } from './guard/index.ts';
+import type { Outlay, World } from './guard/index.ts';
 import type { LearnedPlan, PlaceName, PlannedBreakpoint, SentBreakpoint } from './learned/index.ts';
 
 /** A breakpoint that we add, with the reason for people. */
@@ -186,6 +186,16 @@ export function stepBack(
   const own: Breakpoint = { blockIndex: index, ttl: '5m', origin: 'explicit' };
   const breakpoints = [...prompt.breakpoints, own].toSorted((a, b) => a.blockIndex - b.blockIndex);
   return { added: [added], declined, breakpoints };
+}
+
+/**
+ * The plan of a request that its scope and model cannot afford to write now: the client's breakpoints as they are. Says so
+ * under `guard`, with what it would have cost.
+ */
+export function holdBack(prompt: Prompt, { cost, none }: Outlay): Plan {
+  const size = percent((cost - none) / Math.max(1, none));
+  const reason = `to write this request would cost ${size} more than not caching it, which what was saved so far does not cover`;
+  return { added: [], declined: [{ place: 'guard', reason }], breakpoints: prompt.breakpoints };
 }
 
 /** Breakpoints in the form in which the learned planner is told of them. */

@@ -11,6 +11,8 @@ import type { Trace } from '../../src/replay/trace/index.ts';
 export interface WorldCosts {
   /** By request. */
   readonly costs: Float64Array;
+  /** What each request paid for writing, over not caching. */
+  readonly paidPremiums: Float64Array;
   /** The dearest premium of writing that one request of a family paid, by family. */
   readonly premiums: ReadonlyMap<number, number>;
 }
@@ -35,6 +37,7 @@ export function costsUnder(
   };
   const run = policy.start(trace, context);
   const costs = new Float64Array(requests.count);
+  const paidPremiums = new Float64Array(requests.count);
   const premiums = new Map<number, number>();
   for (let request = 0; request < requests.count; request += 1) {
     const startMs = requests.startMs[request] ?? 0;
@@ -60,10 +63,11 @@ export function costsUnder(
       outcome.uncachedTokens;
     const premium =
       outcome.write5mTokens * (prices.write5m - 1) + outcome.write1hTokens * (prices.write1h - 1);
+    paidPremiums[request] = premium;
     const family = requests.applications[request] ?? 0;
     if (premium > (premiums.get(family) ?? 0)) premiums.set(family, premium);
   }
-  return { costs, premiums };
+  return { costs, paidPremiums, premiums };
 }
 
 export function sumFrom(costs: Float64Array, from: number): number {

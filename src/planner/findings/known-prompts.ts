@@ -103,6 +103,11 @@ export class KnownPrompts {
     return longest?.prompt ?? null;
   }
 
+  /** The newest that ends with this prefix. */
+  endingWith(tailId: string): KnownPrompt | null {
+    return this.#held.findLast((held) => held.tailId === tailId)?.prompt ?? null;
+  }
+
   /** Was it the last that was kept? */
   isNewest(prompt: KnownPrompt): boolean {
     return this.#held.at(-1)?.prompt === prompt;

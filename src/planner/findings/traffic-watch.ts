@@ -1,4 +1,4 @@
-import { pathText } from '../../core/index.ts';
+import { pathText, type Block } from '../../core/index.ts';
 import { Application, type Lifetimes, type Reuse } from './application.ts';
 import { compareRequests, type RequestChange } from './compare-requests.ts';
 import { describeFinding, describeNothingRepeats } from './describe.ts';
@@ -121,6 +121,12 @@ export class TrafficWatch {
   /** Weight of the prompts held, in tokens. */
   get heldTokens(): number {
     return this.#tokens;
+  }
+
+  /** Blocks of the newest request that ends with a prefix, as long as it is held; null otherwise. */
+  blocksOf(scope: string, model: string, tailId: string): readonly Block[] | null {
+    const sphere = this.#spheres.get(`${scope} ${model}`);
+    return sphere?.prompts.endingWith(tailId)?.request.blocks ?? null;
   }
 
   /** Takes note of a request. Requests come in the order of their times. */

@@ -1,4 +1,5 @@
 import type { PlannedRequest } from '../learned/index.ts';
+import { Account, type Outlay } from './account.ts';
 import { BranchSample } from './branch-sample.ts';
 import { Standing } from './standing.ts';
 import type { Settlement, World } from './worlds.ts';
@@ -48,20 +49,27 @@ class Standings<Key> {
 /** Groups remembered; the oldest go first. */
 const GROUPS_MAX = 1000;
 
+/** A scope and model: its families, and what they have paid together. */
+interface Group {
+  readonly families: Standings<number>;
+  readonly account: Account;
+}
+
 /**
  * Keeps our own plan from costing more than what it replaces. For every prefix family it is told what each request costs
  * in each world, whichever of them was followed, so what was not done is known as well as what was. Where our own plan
  * has lost more than it may, the family steps back to the best of the others, and returns when the plan, which is made
- * and priced all along, has won again. Pure: whoever simulates the worlds hands in their costs, and the time comes
- * with the requests.
+ * and priced all along, has won again. Whichever world is followed, a request whose writing its scope and model cannot
+ * afford is sent without. Pure: whoever simulates the worlds hands in their costs, and the time comes with the requests.
  *
  * @example
  * const world = guard.worldFor(family);
- * // ... place what that world places, and simulate all of them ...
+ * // ... place what that world places; nothing, unless guard.canAfford(family, { atMs, atMost }, () => outlay) ...
+ * // ... and simulate all of them ...
  * guard.settle(family, { costs, sent: costs[world], paidPremium, writePremium }, atMs);
  */
 export class NeverWorse {
-  readonly #groups = new Map<string, Standings<number>>();
+  readonly #groups = new Map<string, Group>();
   readonly #sample = new BranchSample();
 
   /** Should this request be simulated and settled? Where there are more than are needed, only a share is. */
@@ -74,8 +82,32 @@ export class NeverWorse {
     return this.#standingOf(family).active;
   }
 
+  /**
+   * May a request be sent as its world has it? Not where it would cost more than not caching, and by more than its scope
+   * and model can bear.
+   *
+   * @param atMost what it could cost over not caching, whatever is in the cache: where that can be borne nothing is priced
+   */
+  canAfford(
+    family: FamilyOf,
+    { atMs, atMost }: { readonly atMs: number; readonly atMost: number },
+    price: () => Outlay,
+  ): boolean {
+    const room = this.#groupOf(family.group).account.roomAt(atMs);
+    if (atMost <= room) return true;
+    const { cost, none, paidPremium } = price();
+    if (cost <= none) return true;
+    return cost - none - this.#standingOf(family).premiumRise(paidPremium) <= room;
+  }
+
   settle(family: FamilyOf, settlement: Settlement, atMs: number): void {
-    this.#standingOf(family).settle(settlement, atMs);
+    const { costs, sent, paidPremium } = settlement;
+    const standing = this.#standingOf(family);
+    const outlay = { cost: sent, none: costs.none, paidPremium };
+    // Where the client's markers stay, not caching is not ours to choose.
+    if (costs.none < Infinity)
+      this.#groupOf(family.group).account.settle(outlay, standing.premiumRise(paidPremium), atMs);
+    standing.settle(settlement, atMs);
   }
 
   /** How much dearer our own plan has been of late than a world, as a share of the latter; negative when it was cheaper. */
@@ -86,7 +118,7 @@ export class NeverWorse {
 
   /** All families that are remembered. */
   standings(): readonly FamilyStanding[] {
-    return [...this.#groups].flatMap(([group, families]) =>
+    return [...this.#groups].flatMap(([group, { families }]) =>
       families.entries().map(([application, standing]) => ({
         group,
         application,
@@ -103,14 +135,14 @@ export class NeverWorse {
   }
 
   #standingOf({ group, application }: FamilyOf): Standing {
-    return this.#familiesOf(group).get(application);
+    return this.#groupOf(group).families.get(application);
   }
 
-  #familiesOf(group: string): Standings<number> {
-    const known = this.#groups.get(group);
+  #groupOf(name: string): Group {
+    const known = this.#groups.get(name);
     if (known) return known;
-    const made = new Standings<number>();
-    this.#groups.set(group, made);
+    const made = { families: new Standings<number>(), account: new Account() };
+    this.#groups.set(name, made);
     const [oldest] = this.#groups.keys();
     if (this.#groups.size > GROUPS_MAX && oldest !== undefined) this.#groups.delete(oldest);
     return made;

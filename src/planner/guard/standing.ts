@@ -36,6 +36,7 @@ export class Standing {
   readonly #gains: number[] = WORLDS.map(() => 0);
   readonly #squares: number[] = WORLDS.map(() => 0);
   #dearestPremium = 0;
+  #dearestPaid = 0;
   #outstanding = 0;
   #returns = 0;
 
@@ -51,6 +52,11 @@ export class Standing {
   /** What a world costs over the last five hundred requests or so, in uncached input tokens; Infinity where it cannot be gone to. */
   costOf(world: World): number {
     return this.#costs[WORLDS.indexOf(world)] ?? 0;
+  }
+
+  /** By how much a premium is above the dearest that was paid so far. */
+  premiumRise(paidPremium: number): number {
+    return Math.max(0, paidPremium - this.#dearestPaid);
   }
 
   /** Takes note of a request. */
@@ -79,6 +85,7 @@ export class Standing {
   #notePremium(paid: number, write: number, atMs: number): void {
     const idleMs = Math.max(0, atMs - this.#atMs);
     this.#atMs = atMs;
+    this.#dearestPaid = Math.max(this.#dearestPaid, paid);
     this.#dearestPremium = Math.max(paid, write, this.#dearestPremium * FADING);
     this.#outstanding = this.#outstanding * Math.exp(-idleMs / OUTSTANDING_MS) + paid;
   }

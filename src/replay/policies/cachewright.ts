@@ -25,7 +25,7 @@ import { NO_PREFIX, REQUEST_KINDS, type Trace } from '../trace/trace.ts';
 import { addBreakpoint } from './breakpoints.ts';
 import { automaticPolicy } from './fixed.ts';
 import { KeptPrefixes } from './kept-prefixes.ts';
-import { costOfOutcome, GuardedWorlds, premiumOfOutcome } from './guarded-worlds.ts';
+import { costOfOutcome, GuardedWorlds, outlayOf, premiumOfOutcome } from './guarded-worlds.ts';
 
 /** A request of a trace as the planner takes it; one object and its arrays are filled again and again. */
 class TraceRequest implements PlannedRequest {
@@ -96,10 +96,12 @@ class GuardedRun implements PolicyRun {
   readonly #planner: LearnedPlanner;
   readonly #guard = new NeverWorse();
   readonly #trace: Trace;
+  readonly #context: PolicyContext;
   readonly #planned: TraceRequest;
   readonly #worlds: GuardedWorlds;
   #world: World = 'own';
   #isFollowed = false;
+  #isHeldBack = false;
   #ticket: PlanTicket | null = null;
   #ownCost = 0;
 
@@ -118,6 +120,7 @@ class GuardedRun implements PolicyRun {
     });
     this.#kept = keepsAlive ? new KeptPrefixes(this.#planner, context) : null;
     this.#trace = trace;
+    this.#context = context;
     this.#planned = new TraceRequest(trace, context, prices);
     this.#worlds = new GuardedWorlds(trace, context, automaticPolicy, client);
   }
@@ -133,13 +136,25 @@ class GuardedRun implements PolicyRun {
     this.#world = this.#guard.worldFor(this.#family(request));
     if (this.#isFollowed) this.#ownCost = costOfPlaced(planned, plan);
     if (this.#isFollowed || this.#world !== 'own') this.#worlds.place(request, sendMs);
-    if (this.#world !== 'own') {
-      this.#worlds.copyTo(this.#world, placements);
-      return;
-    }
-    const inOrder = plan.breakpoints.toSorted((a: PlannedBreakpoint, b) => a.index - b.index);
+    if (this.#world === 'own') this.#placeOwn(plan, placements);
+    else this.#worlds.copyTo(this.#world, placements);
+    this.#isHeldBack = !this.#canAfford(request, placements);
+    if (this.#isHeldBack) placements.count = 0;
+  }
+
+  #placeOwn({ breakpoints }: LearnedPlan, placements: PlacementBuffer): void {
+    const { keys } = this.#planned;
+    const inOrder = breakpoints.toSorted((a: PlannedBreakpoint, b) => a.index - b.index);
     for (const { index, isHour } of inOrder)
-      addBreakpoint(placements, planned.keys[index] ?? NO_PREFIX, isHour ? TTL_1H : TTL_5M);
+      addBreakpoint(placements, keys[index] ?? NO_PREFIX, isHour ? TTL_1H : TTL_5M);
+  }
+
+  #canAfford(request: number, placements: PlacementBuffer): boolean {
+    const planned = this.#planned;
+    const atMost = (planned.cumulativeTokens[planned.length - 1] ?? 0) * (planned.prices.write1h - 1);
+    return this.#guard.canAfford(this.#family(request), { atMs: planned.atMs, atMost }, () =>
+      outlayOf(planned, placements, this.#trace.trie.depths, this.#context),
+    );
   }
 
   observe(request: number, outcome: Readonly<ReplayOutcome>): void {
@@ -147,7 +162,7 @@ class GuardedRun implements PolicyRun {
     const ticket = this.#ticket;
     if (!ticket) return;
     this.#planner.begin(ticket, this.#planned.atMs + (timeToFirstTokenMs[request] ?? 0));
-    if (this.#world === 'own') this.#believe(ticket, outcome);
+    if (this.#world === 'own' && !this.#isHeldBack) this.#believe(ticket, outcome);
     if (this.#isFollowed) this.#settle(request, outcome);
     if (this.#plan) this.#kept?.note(this.#plan, this.#trace.requests.models[request] ?? 0);
   }

@@ -1,5 +1,18 @@
-import type { PlannedRequest, World, WorldCosts } from '../../planner/index.ts';
-import type { PlacementBuffer, PolicyContext, PolicyRun, ReplayOutcome, ReplayPolicy } from '../policy.ts';
+import {
+  costOfPlaced,
+  type Outlay,
+  type PlannedRequest,
+  type World,
+  type WorldCosts,
+} from '../../planner/index.ts';
+import {
+  TTL_1H,
+  type PlacementBuffer,
+  type PolicyContext,
+  type PolicyRun,
+  type ReplayOutcome,
+  type ReplayPolicy,
+} from '../policy.ts';
 import {
   CacheSimulator,
   createOutcome,
@@ -19,6 +32,40 @@ export function costOfOutcome(outcome: Readonly<ReplayOutcome>, prices: PlannedR
 /** The part of it that is paid for writing, over not caching. */
 export function premiumOfOutcome(outcome: Readonly<ReplayOutcome>, prices: PlannedRequest['prices']): number {
   return outcome.write5mTokens * (prices.write5m - 1) + outcome.write1hTokens * (prices.write1h - 1);
+}
+
+/** The last block of what a request with breakpoints would read in the cache as it is; -1 when nothing (spec 2.2). */
+function hitIndexOf(
+  { cumulativeHighTokens, positions, keys, lookbackPositions, prices, atMs }: PlannedRequest,
+  breakpoints: readonly { readonly index: number }[],
+  context: PolicyContext,
+): number {
+  for (const { index } of breakpoints.toReversed()) {
+    if ((cumulativeHighTokens[index] ?? 0) < prices.minCacheableTokens) return -1;
+    const lowest = (positions[index] ?? 0) - (lookbackPositions - 1);
+    for (let at = index; at >= 0 && (positions[at] ?? 0) >= lowest; at -= 1)
+      if (context.isReadable(keys[at] ?? NO_PREFIX, atMs)) return at;
+  }
+  return -1;
+}
+
+/** What a request would cost with its placements in the cache as it is; what follows its prefix costs the same anyway. */
+export function outlayOf(
+  request: PlannedRequest,
+  { count, prefixIds, ttls }: PlacementBuffer,
+  depths: Readonly<Int32Array>,
+  context: PolicyContext,
+): Outlay {
+  const { cumulativeTokens, length, prices } = request;
+  const breakpoints = Array.from({ length: count }, (_, at) => ({
+    index: depths[prefixIds[at] ?? NO_PREFIX] ?? -1,
+    isHour: ttls[at] === TTL_1H,
+  }));
+  const hitIndex = hitIndexOf(request, breakpoints, context);
+  const cost = costOfPlaced(request, { hitIndex, breakpoints });
+  const none = cumulativeTokens[length - 1] ?? 0;
+  const saved = (cumulativeTokens[hitIndex] ?? 0) * (1 - prices.read);
+  return { cost, none, paidPremium: cost - none + saved };
 }
 
 /** A policy that is run beside, in a cache of its own. */
