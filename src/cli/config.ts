@@ -13,6 +13,7 @@ import {
 import { KEEP_ALIVE_STATES, MODES, type KeepAliveState, type Mode } from '../engine/index.ts';
 import { LOG_LEVELS, type LogLevel } from '../runtime/index.ts';
 import { UsageError } from './errors.ts';
+import type { ResponseRuleConfig } from './serve-responses.ts';
 
 /** Prices in configuration, in dollars per MTok as the price list gives them. */
 interface PriceConfig {
@@ -43,6 +44,7 @@ export interface ConfigFile {
   readonly upstream?: string | undefined;
   readonly mode?: Mode | undefined;
   readonly placement?: 'respect' | 'override' | undefined;
+  readonly diagnostics?: 'off' | 'on' | undefined;
   readonly ttlScale?: number | undefined;
   readonly logLevel?: LogLevel | undefined;
   readonly json?: boolean | undefined;
@@ -51,7 +53,13 @@ export interface ConfigFile {
   readonly stateEvery?: number | undefined;
   readonly redis?: string | undefined;
   readonly responseCache?: number | 'off' | undefined;
+  readonly responses?: ResponseRuleConfig[] | undefined;
   readonly memcached?: string | undefined;
+  readonly ledger?: 'off' | 'memory' | 'file' | undefined;
+  readonly ledgerDays?: number | undefined;
+  readonly postgres?: string | undefined;
+  readonly otlp?: string | undefined;
+  readonly otlpEvery?: number | undefined;
   readonly gate?: 'on' | 'off' | undefined;
   readonly gateDeadline?: number | undefined;
   readonly keepAlive?: KeepAliveState | undefined;
@@ -61,6 +69,10 @@ export interface ConfigFile {
   readonly keepAliveHour?: number | undefined;
   readonly keepAliveDay?: number | undefined;
   readonly keepAliveWindow?: string[] | undefined;
+  readonly webhook?: string | undefined;
+  readonly budgetHour?: number | undefined;
+  readonly budgetDay?: number | undefined;
+  readonly budgetMonth?: number | undefined;
   readonly models?: ModelConfig[] | undefined;
 }
 
@@ -87,6 +99,24 @@ const modelConfig: z.ZodType<ModelConfig> = z.strictObject({
   prices: z.array(priceConfig).min(1).optional(),
 });
 
+const secondsOrOff = 'must be "off" or a number of seconds above 0';
+const seconds: z.ZodNumber = z.number().positive(secondsOrOff).max(1e9, 'must be at most 1e9 seconds');
+const pattern: z.ZodString = z.string().min(1).max(200);
+
+const responseRule: z.ZodType<ResponseRuleConfig> = z.strictObject({
+  model: pattern.optional(),
+  path: pattern.optional(),
+  tag: pattern.optional(),
+  scope: pattern.optional(),
+  ttlS: z.union([z.literal('off'), seconds], { error: secondsOrOff }),
+  staleWhileRevalidateS: z.number().nonnegative().max(1e9).optional(),
+  staleIfErrorS: z.number().nonnegative().max(1e9).optional(),
+  temperatures: z.enum(['zero', 'any']).optional(),
+  serverTools: z.array(z.string().min(1)).optional(),
+  keepRefusals: z.boolean().optional(),
+  variants: z.number().int().min(1).max(100).optional(),
+});
+
 const configFile: z.ZodType<ConfigFile> = z.strictObject({
   port: port.optional(),
   host: z.string().optional(),
@@ -97,6 +127,7 @@ const configFile: z.ZodType<ConfigFile> = z.strictObject({
   upstream: z.string().optional(),
   mode: z.enum(MODES).optional(),
   placement: z.enum(['respect', 'override']).optional(),
+  diagnostics: z.enum(['off', 'on']).optional(),
   ttlScale: z.number().positive().optional(),
   logLevel: z.enum(LOG_LEVELS).optional(),
   json: z.boolean().optional(),
@@ -104,8 +135,14 @@ const configFile: z.ZodType<ConfigFile> = z.strictObject({
   secretFile: z.string().min(1).optional(),
   stateEvery: z.number().positive().optional(),
   redis: z.string().min(1).optional(),
+  responses: z.array(responseRule).max(1_000).optional(),
   responseCache: z.union([z.literal('off'), z.number().int().positive()]).optional(),
   memcached: z.string().min(1).optional(),
+  ledger: z.enum(['off', 'memory', 'file']).optional(),
+  ledgerDays: z.number().int().positive().optional(),
+  postgres: z.string().min(1).optional(),
+  otlp: z.string().min(1).optional(),
+  otlpEvery: z.number().positive().optional(),
   gate: z.enum(['on', 'off']).optional(),
   gateDeadline: z.number().positive().optional(),
   keepAlive: z.enum(KEEP_ALIVE_STATES).optional(),
@@ -115,6 +152,10 @@ const configFile: z.ZodType<ConfigFile> = z.strictObject({
   keepAliveHour: dollars.optional(),
   keepAliveDay: dollars.optional(),
   keepAliveWindow: z.array(z.string().min(1)).optional(),
+  webhook: z.string().min(1).optional(),
+  budgetHour: z.number().positive().optional(),
+  budgetDay: z.number().positive().optional(),
+  budgetMonth: z.number().positive().optional(),
   models: z.array(modelConfig).optional(),
 });
 

@@ -10,7 +10,10 @@ type AddCommand = (program: Command) => void;
 /** Commands in the order of the help, each with what loads it: a command has only its own parts in memory. */
 const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   serve: async () => (await import('./commands/serve.ts')).addServeCommand,
+  purge: async () => (await import('./commands/purge.ts')).addPurgeCommand,
   emulate: async () => (await import('./commands/emulate.ts')).addEmulateCommand,
+  report: async () => (await import('./commands/report.ts')).addReportCommand,
+  export: async () => (await import('./commands/export.ts')).addExportCommand,
   audit: async () => (await import('./commands/audit.ts')).addAuditCommand,
   optimize: async () => (await import('./commands/optimize.ts')).addOptimizeCommand,
   demo: async () => (await import('./commands/demo.ts')).addDemoCommand,

@@ -2,9 +2,16 @@ import { join } from 'node:path';
 
 import { InvalidArgumentError, Option, type Command } from 'commander';
 
-import { createResponseTier, type ResponseTier } from '../engine/index.ts';
-import { openMemcachedCache, openRedisCache, openSqliteCache, type CacheStore } from '../store/index.ts';
-import { UsageError } from './errors.ts';
+import { createResponseTier, type ResponseRule, type ResponseTier } from '../engine/index.ts';
+import {
+  openMemcachedCache,
+  openRedisCache,
+  openRedisFlights,
+  openSqliteCache,
+  type CacheStore,
+  type SharedFlights,
+} from '../store/index.ts';
+import { CommandError, UsageError } from './errors.ts';
 
 /** What says whether answers are kept, and where. */
 export interface ResponseFlags {
@@ -15,6 +22,8 @@ export interface ResponseFlags {
   readonly redis?: string;
   /** `host:port`. */
   readonly memcached?: string;
+  /** What holds for some requests; from the configuration file. */
+  readonly responses?: readonly ResponseRuleConfig[];
 }
 
 /** The tier of exact answers of a gateway. */
@@ -24,34 +33,94 @@ export interface ServeResponses {
   close(): Promise<void>;
 }
 
+/** A rule of the configuration file: the first that is for a request holds. */
+export interface ResponseRuleConfig extends Omit<
+  { readonly [Name in keyof ResponseRule]: ResponseRule[Name] | undefined },
+  'ttlMs' | 'staleWhileRevalidateMs' | 'staleIfErrorMs'
+> {
+  readonly ttlS: number | 'off';
+  readonly staleWhileRevalidateS?: number | undefined;
+  readonly staleIfErrorS?: number | undefined;
+}
+
+/** What all gateways call their store. */
+const STORE_NAME = 'responses';
 /** Name of the file in the data folder. */
 const CACHE_FILE = 'responses.db';
 
-/** Where answers are kept besides memory: the place that most gateways share. */
-async function openStore({ dataDir, redis, memcached }: ResponseFlags): Promise<CacheStore> {
+async function openMemcached(server: string): Promise<CacheStore> {
   try {
-    if (memcached !== undefined) return await openMemcachedCache({ server: memcached });
+    return await openMemcachedCache({ server });
   } catch (error) {
     throw error instanceof RangeError ? new UsageError(`--memcached: ${error.message}`) : error;
   }
-  if (redis !== undefined) return openRedisCache({ url: redis, name: 'responses' });
-  return openSqliteCache({ file: join(dataDir, CACHE_FILE) });
 }
 
-/** The tier as the flags want it. While it is off, what requests ask for is kept in memory. */
+/** Where answers are kept besides memory: the place that most gateways share; null: nobody asks for one. */
+async function openStore(
+  { dataDir, redis, memcached }: ResponseFlags,
+  isAsked: boolean,
+): Promise<CacheStore | null> {
+  if (memcached !== undefined) return openMemcached(memcached);
+  if (redis !== undefined) return openRedisCache({ url: redis, name: STORE_NAME });
+  return isAsked ? openSqliteCache({ file: join(dataDir, CACHE_FILE) }) : null;
+}
+
+/** Where gateways agree on who sends what, where the store itself is no place for that. */
+async function openFlights({ redis, memcached }: ResponseFlags): Promise<SharedFlights | null> {
+  return redis !== undefined && memcached !== undefined
+    ? openRedisFlights({ url: redis, name: STORE_NAME })
+    : null;
+}
+
+/** A rule as a configuration file has it, which counts in seconds. */
+function toRule(rule: ResponseRuleConfig): ResponseRule {
+  const { ttlS, staleWhileRevalidateS, staleIfErrorS, ...rest } = rule;
+  const given = Object.entries(rest).filter(([, value]) => value !== undefined);
+  return {
+    ...Object.fromEntries(given),
+    ttlMs: ttlS === 'off' ? ttlS : ttlS * 1000,
+    ...(staleWhileRevalidateS === undefined ? {} : { staleWhileRevalidateMs: staleWhileRevalidateS * 1000 }),
+    ...(staleIfErrorS === undefined ? {} : { staleIfErrorMs: staleIfErrorS * 1000 }),
+  };
+}
+
+/** The tier as flags and rules want it. While it is off, only what requests ask for is kept. */
 export async function openServeResponses(flags: ResponseFlags, secret: Uint8Array): Promise<ServeResponses> {
   const { responseCache } = flags;
-  if (responseCache === 'off')
-    return { tier: createResponseTier({ isOn: false, secret }), close: async () => undefined };
-  const store = await openStore(flags);
-  const tier = createResponseTier({ isOn: true, secret, store, ttlMs: responseCache * 1000 });
+  const rules = (flags.responses ?? []).map(toRule);
+  const isOn = responseCache !== 'off';
+  const isAsked = isOn || rules.some(({ ttlMs }) => ttlMs !== 'off');
+  const store = await openStore(flags, isAsked);
+  const flights = await openFlights(flags);
+  const tier = createResponseTier({
+    isOn,
+    secret,
+    rules,
+    ...(store ? { store } : {}),
+    ...(flights ? { flights } : {}),
+    ...(isOn ? { ttlMs: responseCache * 1000 } : {}),
+  });
   return {
     tier,
     async close() {
       await tier.cache.settle();
-      await store.close();
+      await Promise.all([store?.close(), flights?.close()]);
     },
   };
+}
+
+/** `--check`: does Memcached answer, where there is one? */
+export async function checkMemcached({ memcached }: ResponseFlags): Promise<void> {
+  if (memcached === undefined) return;
+  const store = await openMemcached(memcached);
+  try {
+    await store.get('cachewright-check');
+  } catch (error) {
+    throw new CommandError(error instanceof Error ? error.message : String(error));
+  } finally {
+    await store.close();
+  }
 }
 
 function parseResponseCache(text: string): number | 'off' {

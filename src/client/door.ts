@@ -8,6 +8,8 @@ import {
   type StateOptions,
 } from '../engine/index.ts';
 
+import { createSpanNotepad, type SpanNotepad, type SpanNotes } from './span.ts';
+
 type Ledger = EngineOptions['ledger'];
 
 /** What both doors take; every member has a default. */
@@ -19,6 +21,11 @@ export interface DoorOptions {
   readonly bodyBytesMax?: number;
   /** Keeps what is learned in a store, for the next process; of doors that share an engine, for one. @default it ends with the process */
   readonly state?: StateOptions;
+  /**
+   * What is noted on the active OpenTelemetry span: cost and savings, and the usage where no instrumentation notes it.
+   * @default 'cache_write'
+   */
+  readonly span?: SpanNotes;
 }
 
 /** An engine that exists already: doors that share one share its ledger and what it knows of the cache. */
@@ -60,6 +67,7 @@ export interface Door {
 export interface DoorWork {
   readonly engine: Engine;
   readonly bodyBytesMax: number;
+  readonly notepad: SpanNotepad;
   /** Runs a step of ours: where it fails, that is counted, and the request goes on with `otherwise`. */
   attempt<Result>(run: () => Result, otherwise: Result): Result;
 }
@@ -80,7 +88,12 @@ function engineOf(options: Partial<EngineOptions> | SharedEngine): Engine {
  *
  * @throws RangeError when `mode` is no mode.
  */
-export function createDoor({ bodyBytesMax = BODY_BYTES_MAX, state, ...options }: CachewrightOptions): {
+export function createDoor({
+  bodyBytesMax = BODY_BYTES_MAX,
+  state,
+  span = 'cache_write',
+  ...options
+}: CachewrightOptions): {
   readonly door: Door;
   readonly work: DoorWork;
 } {
@@ -106,6 +119,6 @@ export function createDoor({ bodyBytesMax = BODY_BYTES_MAX, state, ...options }:
       ready: async () => void (await kept),
       close: async () => (await kept)?.close(),
     },
-    work: { engine, bodyBytesMax, attempt },
+    work: { engine, bodyBytesMax, attempt, notepad: createSpanNotepad(span) },
   };
 }

@@ -55,7 +55,9 @@ class Passage {
     this.#held = holdBody(call.body, work.bodyBytesMax);
     const { bytes: body, isTooLong } = this.#held;
     const headers = Object.fromEntries(call.headers);
-    const exchange = work.engine.open({ path: pathname + search, headers, body, isTooLong });
+    const onRecord = work.attempt(() => work.notepad.begin(), null);
+    const request = { path: pathname + search, headers, body, isTooLong };
+    const exchange = work.engine.open({ ...request, ...(onRecord && { onRecord }) });
     this.#exchange = exchange;
     this.#watcher = {
       data: (chunk) => work.attempt(() => exchange.data(chunk), undefined),

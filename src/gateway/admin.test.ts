@@ -372,7 +372,11 @@ describe('the rest', () => {
     expect(await getJson(adminUrl, '/healthz')).toEqual({ status: 200, value: { ok: true } });
     expect(await getJson(adminUrl, '/readyz')).toEqual({
       status: 200,
-      value: { ok: true, counters: { failedAnalyses: 0, failedAccounts: 0, refusedPlans: 0 } },
+      value: {
+        ok: true,
+        ledger: { waiting: 0, dropped: 0, problem: null },
+        counters: { failedAnalyses: 0, failedAccounts: 0, refusedPlans: 0 },
+      },
     });
   });
 

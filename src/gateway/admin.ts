@@ -1,53 +1,34 @@
-import { Hono } from 'hono';
+import { Hono, type MiddlewareHandler } from 'hono';
 
 import { toUsd } from '../core/index.ts';
-import type { Engine, Keeper, TrafficFinding } from '../engine/index.ts';
-import type { RecordFilter, RequestRecord } from '../ledger/index.ts';
-import { parseTimestamp } from '../runtime/index.ts';
+import {
+  createResponseTier,
+  type Engine,
+  type Keeper,
+  type ResponseTier,
+  type TrafficFinding,
+} from '../engine/index.ts';
+import type { Alerts } from '../ledger/index.ts';
+import { addAlertRoutes } from './admin-alerts.ts';
 import { addKeepAliveRoutes } from './admin-keep-alive.ts';
+import { addResponseRoutes } from './admin-responses.ts';
 import { refuseAdmin, type AdminGuardOptions } from './admin-guard.ts';
+import { addLedgerRoutes } from './admin-ledger.ts';
+import { BadQueryError } from './admin-query.ts';
+import { isDashboardRequest, serveDashboard } from './dashboard.ts';
+import { PROMETHEUS_TYPE } from './metrics/prometheus.ts';
+import { describeAdmin } from './openapi.ts';
 
 /** What the admin listener shows. */
 export interface AdminOptions extends AdminGuardOptions {
   readonly engine: Engine;
   readonly keeper: Keeper;
   readonly upstreamUrl: string;
-}
-
-/** Records in one answer of `/api/v1/requests`: by default and at the most. */
-const LIMIT_DEFAULT = 100;
-const LIMIT_MAX = 1_000;
-
-/** A query that cannot be understood: a sentence for the caller. */
-class BadQueryError extends Error {
-  override readonly name = 'BadQueryError' as const;
-}
-
-/** A time given as ms since 1970 or as RFC 3339. */
-function parseTime(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const timeMs = parseTimestamp(text);
-  if (timeMs !== null) return timeMs;
-  throw new BadQueryError(
-    `${name} must be ms since 1970 or an RFC 3339 time, got ${JSON.stringify(text.slice(0, 80))}`,
-  );
-}
-
-function parseLimit(text: string | undefined): number {
-  if (text === undefined) return LIMIT_DEFAULT;
-  const limit = Number(text);
-  if (Number.isInteger(limit) && limit >= 1 && limit <= LIMIT_MAX) return limit;
-  throw new BadQueryError(
-    `limit must be a whole number from 1 to ${LIMIT_MAX}, got ${JSON.stringify(text.slice(0, 80))}`,
-  );
-}
-
-/** Pico-dollars as decimal strings: JSON has no integers of that size. */
-function showRecord(record: RequestRecord): unknown {
-  const text = JSON.stringify(record, (_key, value: unknown) =>
-    typeof value === 'bigint' ? value.toString() : value,
-  );
-  return { ...JSON.parse(text), costUsd: record.cost ? toUsd(record.cost.totalPicoUsd) : null };
+  /** Answers that were given before. @default a tier that is off */
+  readonly responses?: ResponseTier | null;
+  readonly alerts: Alerts;
+  /** What `/metrics` answers. */
+  readonly renderMetrics: () => Promise<string>;
 }
 
 /** Money as in records: pico-dollars as a decimal string, and dollars for reading. */
@@ -76,21 +57,33 @@ function addWatchRoutes(app: Hono, engine: Engine): void {
   });
 }
 
-/** Routes of the admin listener. */
-export function createAdmin(options: AdminOptions): Hono {
-  const { engine } = options;
-  const { ledger } = engine.options;
-  const app = new Hono();
-  app.use(async (context, next) => {
+/** What is routed: with one method, or with any. */
+function pathsOf(app: Hono, method: string | null): readonly string[] {
+  const routes = app.routes.filter((route) => method === null || route.method === method);
+  return [...new Set(routes.map(({ path }) => path))];
+}
+
+/** The dashboard itself shows nothing of anybody, so a browser gets it without the token that its calls will carry. */
+function guardAdmin(options: AdminGuardOptions): MiddlewareHandler {
+  return async (context, next) => {
     const { method } = context.req;
-    const refusal = refuseAdmin({ method, header: (name) => context.req.header(name) }, options);
+    const asked = isDashboardRequest(context) ? { ...options, token: null } : options;
+    const refusal = refuseAdmin({ method, header: (name) => context.req.header(name) }, asked);
     if (refusal?.status === 401) context.header('www-authenticate', 'Bearer');
     if (refusal) return context.json({ error: refusal.sentence }, refusal.status);
     await next();
-    context.header('cache-control', 'no-store');
+    if (!context.res.headers.has('cache-control')) context.header('cache-control', 'no-store');
     context.header('x-content-type-options', 'nosniff');
     return undefined;
-  });
+  };
+}
+
+/** Routes of the admin listener. */
+export function createAdmin(options: AdminOptions): Hono {
+  const { engine } = options;
+  const app = new Hono();
+  app.use(guardAdmin(options));
+  app.use(serveDashboard());
   app.onError((error, context) => {
     if (error instanceof BadQueryError) return context.json({ error: error.message }, 400);
     return context.json({ error: 'the request could not be answered' }, 500);
@@ -103,34 +96,21 @@ export function createAdmin(options: AdminOptions): Hono {
       cachewright: 'admin',
       upstream: options.upstreamUrl,
       mode: engine.options.mode,
-      endpoints: [
-        '/healthz',
-        '/readyz',
-        '/api/v1/summary',
-        '/api/v1/requests',
-        '/api/v1/findings',
-        '/api/v1/keep-alive',
-        '/api/v1/gate',
-      ],
+      endpoints: pathsOf(app, 'GET').filter((path) => path !== '/'),
     }),
   );
   app.get('/healthz', (context) => context.json({ ok: true }));
-  app.get('/readyz', (context) => context.json({ ok: true, counters: engine.counters }));
-  app.get('/api/v1/summary', async (context) => {
-    const filter: RecordFilter = {
-      fromMs: parseTime('from', context.req.query('from')),
-      toMs: parseTime('to', context.req.query('to')),
-      scope: context.req.query('scope'),
-      model: context.req.query('model'),
-      tag: context.req.query('tag'),
-    };
-    return context.json(await ledger.summary(filter));
-  });
-  app.get('/api/v1/requests', async (context) => {
-    const records = await ledger.list(parseLimit(context.req.query('limit')), context.req.query('before'));
-    return context.json({ requests: records.map(showRecord) });
-  });
+  app.get('/readyz', (context) =>
+    context.json({ ok: true, ledger: engine.options.ledger.health(), counters: engine.counters }),
+  );
+  app.get('/metrics', async (context) =>
+    context.text(await options.renderMetrics(), 200, { 'content-type': PROMETHEUS_TYPE }),
+  );
+  app.get('/api/v1/openapi.json', (context) => context.json(describeAdmin(new Set(pathsOf(app, null)))));
+  addLedgerRoutes(app, engine.options.ledger);
   addWatchRoutes(app, engine);
   addKeepAliveRoutes(app, options.keeper);
+  addAlertRoutes(app, engine.options.integrity, options.alerts);
+  addResponseRoutes(app, options.responses ?? createResponseTier({ isOn: false }));
   return app;
 }

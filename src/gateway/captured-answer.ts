@@ -37,6 +37,11 @@ export class CapturedAnswer extends PassThrough implements RelayTarget {
     return this;
   }
 
+  /** Whoever waits may try again, which an answer would keep it from. */
+  failWith(message: string): void {
+    this.destroy(new Error(message));
+  }
+
   /** There is no client to whom the head could go early. */
   flushHeaders(): void {
     this.headersSent = true;

@@ -2,9 +2,9 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { Readable } from 'node:stream';
 
 import type { Engine, ResponseTier } from '../engine/index.ts';
-import { answerFromTier, tierCall } from './response-tier.ts';
+import { answerFromTier, passedBy, tierCall, type OpenRequest } from './response-tier.ts';
 import { forwardedHeaders } from './headers.ts';
-import { relay, sendGatewayError, type RelayTarget } from './relay.ts';
+import { relay, sendGatewayError } from './relay.ts';
 import type { Upstream, UpstreamRequest } from './upstream.ts';
 
 /** What the data plane is made of. */
@@ -130,20 +130,25 @@ async function handleMessage(
   const [only] = gathered.chunks;
   const body = gathered.chunks.length === 1 && only ? only : Buffer.concat(gathered.chunks);
   let id: string | null = null;
-  const open = (target: RelayTarget, cacheStatus?: string): void => {
-    const exchange = options.engine.open({ path, headers, body });
+  const open: OpenRequest = (target, { responses, ...more }) => {
+    const exchange = options.engine.open({ path, headers, body, ...(responses ? { responses } : {}) });
     id = exchange.id;
     relay({
       upstream: options.upstream,
       response: target,
       exchange,
       buildRequest: () => outgoing(request, exchange.bytes, exchange.bytes.length),
-      cacheStatus,
+      ...more,
     });
   };
   const prepared = options.responses?.prepare(tierCall(path, headers, body, response)) ?? null;
-  if (prepared?.kind === 'eligible') await answerFromTier(prepared, response, open);
-  else open(response, prepared?.cacheStatus);
+  if (prepared?.kind === 'eligible') {
+    const unsent = await answerFromTier({ prepared, engine: options.engine, path, headers, response, open });
+    id = unsent ?? id;
+  } else if (prepared) {
+    const { cacheStatus, reason } = prepared;
+    open(response, { cacheStatus, responses: () => passedBy(reason) });
+  } else open(response, {});
   return id;
 }
 

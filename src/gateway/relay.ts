@@ -16,6 +16,8 @@ export interface RelayTarget {
   write(bytes: Buffer): boolean;
   end(bytes?: Buffer): unknown;
   destroy(): unknown;
+  /** Told why no answer came, in place of an error of ours in the form of an answer. */
+  failWith?(message: string): void;
 }
 
 /** What an answer is relayed with. */
@@ -28,6 +30,8 @@ export interface RelayOptions {
   readonly buildRequest: () => UpstreamRequest;
   /** What the answer says of a cache that was not asked. */
   readonly cacheStatus?: string | undefined;
+  /** Resolves when it is known what became of a whole answer, which is then told to the exchange. @default at once */
+  readonly settled?: Promise<void> | undefined;
 }
 
 /** An error answer longer than this is no sentence about our markers: it is passed on. */
@@ -131,7 +135,7 @@ class Relay implements UpstreamSink {
   }
 
   end(): void {
-    const { exchange, response } = this.#options;
+    const { exchange, response, settled } = this.#options;
     const held = this.#held;
     if (held && exchange?.judgeHeld(Buffer.concat(held.chunks)) === 'resend') {
       this.#held = null;
@@ -141,7 +145,8 @@ class Relay implements UpstreamSink {
     if (held) this.#release(held);
     this.#hasBegunBody = true;
     response.end();
-    exchange?.complete();
+    if (settled) void settled.then(() => exchange?.complete());
+    else exchange?.complete();
   }
 
   fail(error: Error): void {
@@ -151,7 +156,9 @@ class Relay implements UpstreamSink {
     // A broken answer must break for the client too: an orderly end would pass for a whole one.
     if (response.headersSent) response.destroy();
     else if (!response.destroyed) {
-      sendGatewayError(response, 502, 'api_error', `cannot reach ${upstream.url}: ${describeFailure(error)}`);
+      const message = `cannot reach ${upstream.url}: ${describeFailure(error)}`;
+      if (response.failWith) response.failWith(message);
+      else sendGatewayError(response, 502, 'api_error', message);
     }
   }
 

@@ -2,12 +2,48 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib';
 
-import type { CachedAnswer, ResponseTier, UpstreamAnswer } from '../engine/index.ts';
+import type { CachedAnswer, Engine, ResponseTier, UpstreamAnswer } from '../engine/index.ts';
+import type { ResponseTierRecord } from '../ledger/index.ts';
 import { CapturedAnswer } from './captured-answer.ts';
-import { sendGatewayError, type RelayTarget } from './relay.ts';
+import { sendGatewayError, type RelayOptions, type RelayTarget } from './relay.ts';
 
 type Call = Parameters<ResponseTier['prepare']>[0];
+type Served = CachedAnswer['served'];
 type Eligible = Extract<NonNullable<ReturnType<ResponseTier['prepare']>>, { readonly kind: 'eligible' }>;
+
+/** A request as the tier reads it. */
+class TierCall implements Call {
+  readonly target: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  readonly #response: ServerResponse;
+  #leaving: AbortController | null = null;
+
+  constructor(
+    target: string,
+    headers: Readonly<Record<string, string>>,
+    body: Buffer,
+    response: ServerResponse,
+  ) {
+    this.target = target;
+    this.headers = headers;
+    this.body = body;
+    this.#response = response;
+  }
+
+  /** Over when its client leaves; made once somebody asks, which a hit at once does not. */
+  get signal(): AbortSignal {
+    if (this.#leaving) return this.#leaving.signal;
+    const leaving = new AbortController();
+    const leave = (): void => {
+      if (!this.#response.writableFinished) leaving.abort(new Error('the client left'));
+    };
+    if (this.#response.destroyed) leave();
+    else this.#response.once('close', leave);
+    this.#leaving = leaving;
+    return leaving.signal;
+  }
+}
 
 /** A request as the tier reads it; over when its client leaves. */
 export function tierCall(
@@ -16,12 +52,9 @@ export function tierCall(
   body: Buffer,
   response: ServerResponse,
 ): Call {
-  const leaving = new AbortController();
-  response.once('close', () => leaving.abort(new Error('the client left')));
-  const texts = Object.entries(headers).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, String(value)] as const],
-  );
-  return { target: path, headers: Object.fromEntries(texts), body, signal: leaving.signal };
+  const texts: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) texts[name] = String(value);
+  return new TierCall(path, texts, body, response);
 }
 
 const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>> = {
@@ -42,7 +75,14 @@ function decoded(answer: UpstreamAnswer, body: CapturedAnswer): UpstreamAnswer {
   return { ...answer, headers, body: body.pipe(decoder) };
 }
 
-async function writeAnswer({ status, headers, body }: CachedAnswer, response: ServerResponse): Promise<void> {
+/** Writes a whole answer in one piece. */
+function writeWhole({ status, headers }: CachedAnswer, whole: Uint8Array, response: ServerResponse): void {
+  response.sendDate = false;
+  response.writeHead(status, { ...headers, 'content-length': whole.length });
+  response.end(whole);
+}
+
+async function writeStream({ status, headers, body }: CachedAnswer, response: ServerResponse): Promise<void> {
   response.sendDate = false;
   response.writeHead(status, { ...headers });
   response.flushHeaders();
@@ -60,24 +100,93 @@ async function writeAnswer({ status, headers, body }: CachedAnswer, response: Se
   response.end();
 }
 
+/** Sends a request through the engine, and relays the answer to where it is told. */
+export type OpenRequest = (
+  target: RelayTarget,
+  more: Pick<RelayOptions, 'cacheStatus' | 'settled'> & { readonly responses?: () => ResponseTierRecord },
+) => void;
+
+/** What a request is answered with. */
+export interface TierRequest {
+  readonly prepared: Eligible;
+  readonly engine: Engine;
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly response: ServerResponse;
+  readonly open: OpenRequest;
+}
+
+const NOTHING_SAVED: Omit<ResponseTierRecord, 'outcome' | 'detail'> = {
+  ageMs: null,
+  savedPicoUsd: null,
+  savedMs: null,
+};
+
+/** What the record says of a request that the tier has nothing to do with. */
+export function passedBy(reason: string): ResponseTierRecord {
+  return { ...NOTHING_SAVED, outcome: 'bypass', detail: reason };
+}
+
+/** What the record says of a request that was not sent; null of one that was, which has a record of its own. */
+function savingOf({ kind, tier, ageMs, savedPicoUsd, savedMs }: Served): ResponseTierRecord | null {
+  if (kind === 'collapsed') return { outcome: 'collapsed', detail: null, ageMs, savedPicoUsd, savedMs };
+  if (kind !== 'hit' && kind !== 'stale') return null;
+  const detail = kind === 'stale' ? `stale-${tier}` : tier;
+  return { outcome: 'hit', detail, ageMs, savedPicoUsd, savedMs };
+}
+
+/** A request that somebody has to send, for which its record waits until it is known whether the answer is kept. */
+async function sendCaptured(open: OpenRequest, signal: AbortSignal): Promise<UpstreamAnswer> {
+  const captured = new CapturedAnswer();
+  signal.addEventListener('abort', () => captured.destroy(), { once: true });
+  const { promise: settled, resolve } = Promise.withResolvers<void>();
+  let record: ResponseTierRecord = { ...NOTHING_SAVED, outcome: 'miss', detail: null };
+  open(captured, { settled, responses: () => record });
+  const answer = decoded(await captured.answer, captured);
+  return {
+    ...answer,
+    onJudged(notKept) {
+      const outcome = notKept === null ? 'stored' : 'miss';
+      record = notKept === 'passed-on' ? passedBy('leader-failed') : { ...record, outcome, detail: notKept };
+      resolve();
+    },
+  };
+}
+
+/** Answers from what is kept or shared, where that is so, under an id of its own; null: the answer is the upstream's. */
+async function writeAnswer(request: TierRequest, given: CachedAnswer, atMs: number): Promise<string | null> {
+  const { engine, path, headers, response } = request;
+  const isUnsent = savingOf(given.served) !== null;
+  const id = isUnsent ? engine.unsent.createId() : null;
+  const answer = id === null ? given : { ...given, headers: { ...given.headers, 'x-cachewright-id': id } };
+  const firstByteMs = engine.options.clock.nowMs() - atMs;
+  let error: string | null = 'broken_off';
+  try {
+    if (answer.whole) writeWhole(answer, answer.whole, response);
+    else await writeStream(answer, response);
+    error = response.writableEnded ? null : 'client_left';
+  } finally {
+    const settled = answer.settled();
+    const responses = savingOf(settled);
+    const { status } = answer;
+    const model = settled.model ?? '';
+    if (id !== null && responses)
+      engine.unsent.record(id, { path, headers, model, atMs, status, responses, error, firstByteMs });
+  }
+  return id;
+}
+
 /**
  * Answers a client from what is kept, from another client's answer, or by a request of its own.
  *
- * @param open sends the request through the engine, and relays the answer to where it is told
+ * @returns the id of the record of a request that was not sent; null of one that was
  */
-export async function answerFromTier(
-  prepared: Eligible,
-  response: ServerResponse,
-  open: (target: RelayTarget) => void,
-): Promise<void> {
+export async function answerFromTier(request: TierRequest): Promise<string | null> {
+  const { prepared, engine, response, open } = request;
+  const atMs = engine.options.clock.nowMs();
   try {
-    const answer = await prepared.answer(async (_body, _headers, signal) => {
-      const captured = new CapturedAnswer();
-      signal.addEventListener('abort', () => captured.destroy(), { once: true });
-      open(captured);
-      return decoded(await captured.answer, captured);
-    });
-    await writeAnswer(answer, response);
+    const answer = await prepared.answer((_body, _headers, signal) => sendCaptured(open, signal));
+    return await writeAnswer(request, answer, atMs);
   } catch (error) {
     // A broken answer must break for the client too: an orderly end would pass for a whole one.
     if (response.headersSent) response.destroy();
@@ -85,5 +194,6 @@ export async function answerFromTier(
       const message = error instanceof Error ? error.message : String(error);
       sendGatewayError(response, 502, 'api_error', message);
     }
+    return null;
   }
 }

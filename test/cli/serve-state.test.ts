@@ -30,7 +30,8 @@ const stateFile = (): string => join(folder, STATE_FILE);
 
 async function serve(upstream: string, more: readonly string[] = [], dataDir = folder): Promise<RunningCli> {
   const args = ['serve', '--upstream', upstream, '--port', '0', '--admin-port', '0', '--data-dir', dataDir];
-  const running = await startCli([...args, ...more], ['gateway', 'admin']);
+  // The newest record is asked for: those of an earlier run would be in the way.
+  const running = await startCli([...args, '--ledger', 'memory', ...more], ['gateway', 'admin']);
   cleanUp.add({
     close: async () => {
       running.signal('SIGKILL');

@@ -48,6 +48,15 @@ const EXPECTED: Readonly<Record<string, readonly RegExp[]>> = {
     /^support: live prefixes lost by an edit of handbook: 1$/,
     /^writing them again costs \$0\.\d{4} more than reading them$/,
   ],
+  'response-cache.ts': [
+    /^miss by upstream$/,
+    /^hit by memory$/,
+    /^hit by memory$/,
+    /^three answers, ids 1$/,
+    /^bypass by upstream: off$/,
+    /^miss by upstream$/,
+    /^hits 2, misses 2, passed on 1$/,
+  ],
   'warm-prompts.ts': [
     /^2 requests, about \$0\.0\d+$/,
     /^returns: wrote, wrote \d{4}, read 0$/,

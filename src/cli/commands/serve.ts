@@ -1,23 +1,27 @@
 import { Option, type Command } from 'commander';
 
-import { defaultCatalogue, type Catalogue } from '../../core/index.ts';
+import { defaultCatalogue, type CacheRules, type Catalogue } from '../../core/index.ts';
 import { MODES, type Mode } from '../../engine/index.ts';
 import { reachUpstream, startGateway, type RequestLog } from '../../gateway/index.ts';
+import type { Alert } from '../../ledger/index.ts';
 import { LearnedPlanner } from '../../planner/index.ts';
 import {
   createLogger,
   isLoopbackHost,
   LOG_LEVELS,
   systemTimers,
+  type Logger,
   type LogLevel,
   type RunningServer,
 } from '../../runtime/index.ts';
 import type { ConfigFile } from '../config.ts';
 import { defaultDataDir } from '../data-dir.ts';
+import { proxyFromEnvironment } from '../environment-proxy.ts';
 import { CommandError, UsageError } from '../errors.ts';
 import { printJson, printLine, untilStopped } from '../io.ts';
 import { listeningLine, listenOptions, parseFactor, parsePort } from '../options.ts';
 import { probedRules } from '../probed-rules.ts';
+import { addAlertOptions, checkWebhook, openServeAlerts, type AlertFlags } from '../serve-alerts.ts';
 import { addGateOptions, openServeGate, type GateFlags } from '../serve-gate.ts';
 import {
   addKeepAliveOptions,
@@ -25,10 +29,18 @@ import {
   readKeepAliveCalendar,
   type KeepAliveFlags,
 } from '../serve-keep-alive.ts';
-import { addResponseOptions, openServeResponses, type ResponseFlags } from '../serve-responses.ts';
+import { addLedgerOptions, checkPostgres, openServeLedger, type LedgerFlags } from '../serve-ledger.ts';
+import { addMetricsOptions, explainOtlp, serveMetrics, type MetricsFlags } from '../serve-metrics.ts';
+import {
+  addResponseOptions,
+  checkMemcached,
+  openServeResponses,
+  type ResponseFlags,
+} from '../serve-responses.ts';
 import { addStateOptions, checkRedis, openServeState, readSecret, type StateFlags } from '../serve-state.ts';
 
-interface ServeFlags extends KeepAliveFlags, StateFlags, GateFlags, ResponseFlags {
+interface ServeFlags
+  extends KeepAliveFlags, StateFlags, GateFlags, ResponseFlags, LedgerFlags, MetricsFlags, AlertFlags {
   readonly port: number;
   readonly host: string;
   readonly json?: boolean;
@@ -39,6 +51,7 @@ interface ServeFlags extends KeepAliveFlags, StateFlags, GateFlags, ResponseFlag
   readonly upstream: string;
   readonly mode: Mode;
   readonly placement: 'respect' | 'override';
+  readonly diagnostics: 'off' | 'on';
   readonly ttlScale: number;
   readonly logLevel: LogLevel;
   readonly config?: string;
@@ -67,41 +80,14 @@ function checkUpstream(upstream: string): string {
   return upstream;
 }
 
-function readEnvironment(name: string): string | undefined {
-  return process.env[name.toLowerCase()] ?? process.env[name];
-}
-
-/** A proxy of the environment; `host:port` alone is a plain one, as other programs take it. */
-function readProxy(name: string): string | undefined {
-  const given = readEnvironment(name);
-  if (!given) return undefined;
-  const url = given.includes('://') ? given : `http://${given}`;
-  if (URL.canParse(url) && /^(https?|socks5?):$/.test(new URL(url).protocol)) return url;
-  // What was given is not shown: it may hold a password.
-  throw new UsageError(`${name} must be the URL of an http, https or socks5 proxy`);
-}
-
-function proxyFromEnvironment(): { httpProxy?: string; httpsProxy?: string; noProxy?: string } | null {
-  const httpProxy = readProxy('HTTP_PROXY');
-  const httpsProxy = readProxy('HTTPS_PROXY');
-  const noProxy = readEnvironment('NO_PROXY');
-  if (!httpProxy && !httpsProxy) return null;
-  return {
-    ...(httpProxy ? { httpProxy } : {}),
-    ...(httpsProxy ? { httpsProxy } : {}),
-    ...(noProxy ? { noProxy } : {}),
-  };
-}
-
-async function requestLog(level: LogLevel): Promise<RequestLog> {
-  const logger = await createLogger(level);
+function requestLog(logger: Logger): RequestLog {
   return ({ headers, ...entry }) => {
     if (logger.isLevelEnabled('debug')) logger.debug({ ...entry, headers }, 'request');
     else logger.info(entry, 'request');
   };
 }
 
-/** `--check`: the configuration has been read by now; what is left is whether the upstream answers, and Redis. */
+/** `--check`: the configuration has been read by now; what is left is whether the upstream answers, Redis, and Memcached. */
 async function check(flags: ServeFlags): Promise<void> {
   const isInside = flags.upstream === EMULATOR;
   // Without user name and password, which a URL may hold.
@@ -110,6 +96,8 @@ async function check(flags: ServeFlags): Promise<void> {
   const failure = isInside ? null : await reachUpstream(options, systemTimers);
   if (failure !== null) throw new CommandError(`the upstream ${shown} cannot be reached: ${failure}`);
   await checkRedis(flags);
+  await checkPostgres(flags);
+  await checkMemcached(flags);
   if (flags.json) printJson({ ok: true, upstream: shown });
   else
     printLine(
@@ -130,6 +118,52 @@ async function startInside(ttlScale: number): Promise<RunningServer> {
   return startEmulator({ port: 0, ttlScale });
 }
 
+interface PartsContext {
+  readonly calendar: Awaited<ReturnType<typeof readKeepAliveCalendar>>;
+  readonly catalogue: Catalogue;
+  readonly rules: CacheRules;
+  readonly logger: Logger;
+}
+
+/** What keeps things beside the requests: opened before the gateway, and closed after it. */
+async function openParts(flags: ServeFlags, { calendar, catalogue, rules, logger }: PartsContext) {
+  const secret = readSecret(flags);
+  const planner = new LearnedPlanner({
+    keepsAlive: flags.keepAlive === 'on',
+    entriesAre: rules.open.entriesAre,
+  });
+  const warn = (alert: Alert): void => logger.warn(alert, 'alert');
+  const watch = openServeAlerts(flags, catalogue, warn, systemTimers);
+  const ledger = await openServeLedger(flags);
+  const state = await openServeState(planner, secret, flags);
+  const gate = await openServeGate(flags);
+  const keepAlive = await openServeKeepAlive(flags, calendar, secret, rules);
+  const responses = await openServeResponses(flags, secret);
+  return {
+    engine: {
+      mode: flags.mode,
+      placement: flags.placement,
+      diagnostics: flags.diagnostics,
+      gate: gate.options,
+      keepAlive: keepAlive.options,
+      integrity: watch.integrity,
+      rules,
+      catalogue,
+      secret,
+      planner,
+      ledger,
+    },
+    alerts: watch.alerts,
+    responses: responses.tier,
+    /** Once the last answer has been learned from. */
+    close: async (isStarted: boolean): Promise<void> => {
+      const parts = [gate, state, responses, ledger, watch];
+      // A gateway that has started closes its own keeper.
+      await Promise.all([...parts, ...(isStarted ? [] : [keepAlive])].map((part) => part.close()));
+    },
+  };
+}
+
 async function serve(given: ServeFlags, command: Command): Promise<void> {
   const { config, catalogue } = await readConfig(given.config);
   const flags = withConfig(given, config, command);
@@ -141,18 +175,12 @@ async function serve(given: ServeFlags, command: Command): Promise<void> {
     );
   }
   const calendar = await readKeepAliveCalendar(flags);
+  const metrics = serveMetrics(flags);
+  checkWebhook(flags);
   if (flags.check) return check(flags);
-  const rules = probedRules(flags);
-  const secret = readSecret(flags);
-  const planner = new LearnedPlanner({
-    keepsAlive: flags.keepAlive === 'on',
-    entriesAre: rules.open.entriesAre,
-  });
-  const state = await openServeState(planner, secret, flags);
-  const gate = await openServeGate(flags);
-  const keepAlive = await openServeKeepAlive(flags, calendar, secret, rules);
-  const responses = await openServeResponses(flags, secret);
-  const log = await requestLog(flags.logLevel);
+  const logger = await createLogger(flags.logLevel);
+  const context = { calendar, catalogue, rules: probedRules(flags), logger };
+  const { close, ...parts } = await openParts(flags, context);
   const emulator = named === EMULATOR ? await startInside(flags.ttlScale) : null;
   const gateway = await startGateway({
     upstreamUrl: emulator?.url ?? named,
@@ -160,36 +188,22 @@ async function serve(given: ServeFlags, command: Command): Promise<void> {
     adminListen: { host: flags.adminHost, port: flags.adminPort },
     adminToken: flags.adminToken || null,
     adminHosts: flags.adminAllowHost ?? [],
-    engine: {
-      mode: flags.mode,
-      placement: flags.placement,
-      gate: gate.options,
-      keepAlive: keepAlive.options,
-      rules,
-      catalogue,
-      secret,
-      planner,
-    },
     proxy: emulator ? null : proxyFromEnvironment(),
-    responses: responses.tier,
-    log,
+    ...parts,
+    ...metrics,
+    log: requestLog(logger),
   }).catch(async (error: unknown) => {
-    await Promise.all([
-      emulator?.close(0),
-      gate.close(),
-      keepAlive.close(),
-      state.close(),
-      responses.close(),
-    ]);
-    throw error;
+    await Promise.all([emulator?.close(0), close(false)]);
+    throw explainOtlp(error);
   });
+  // Before anybody is told that we are here, and may ask us to end.
+  const stopped = untilStopped();
   if (emulator) printLine(listeningLine('emulator', emulator.url, isJson));
   printLine(listeningLine('gateway', gateway.data.url, isJson));
   printLine(listeningLine('admin', gateway.admin.url, isJson));
-  await untilStopped();
+  await stopped;
   await gateway.close();
-  // Now that the last answer has been learned from.
-  await Promise.all([gate.close(), state.close(), responses.close()]);
+  await close(true);
   await emulator?.close();
 }
 
@@ -232,6 +246,9 @@ export function addServeCommand(program: Command): void {
   addGateOptions(command);
   addKeepAliveOptions(command);
   addResponseOptions(command);
+  addLedgerOptions(command);
+  addMetricsOptions(command);
+  addAlertOptions(command);
   command
     .addOption(
       new Option('--upstream <url>', `where requests go; the word ${EMULATOR} starts one inside`)
@@ -249,6 +266,12 @@ export function addServeCommand(program: Command): void {
         .choices(['respect', 'override'])
         .default('respect')
         .env('CACHEWRIGHT_PLACEMENT'),
+    )
+    .addOption(
+      new Option('--diagnostics <state>', 'ask the service why requests missed, where the client does not')
+        .choices(['off', 'on'])
+        .default('off')
+        .env('CACHEWRIGHT_DIAGNOSTICS'),
     )
     .addOption(
       new Option(

@@ -1,0 +1,105 @@
+import { once } from 'node:events';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+import { CleanUp, startTestGateway } from '../../test/support/gateway.ts';
+import { answerTo, bodyOf, getJson, open } from '../../test/support/http-client.ts';
+import { watchLedger } from '../../test/support/ledger.ts';
+import { costOf, recordOf, usageOf } from '../../test/support/record.ts';
+import type { RequestRecord } from '../ledger/index.ts';
+
+const cleanUp = new CleanUp();
+afterEach(() => cleanUp.run());
+
+type Export = () => AsyncGenerator<RequestRecord>;
+
+/** The admin listener of a gateway whose ledger is exported like this. */
+async function startWith(exported: Export): Promise<string> {
+  const ledger = { ...watchLedger(), export: exported };
+  const gateway = cleanUp.add(await startTestGateway('http://127.0.0.1:9', { engine: { ledger } }));
+  return gateway.admin.url;
+}
+
+function ask(url: string, path: string): ReturnType<typeof answerTo> {
+  const outgoing = open(url, { method: 'GET', path });
+  outgoing.end();
+  return answerTo(outgoing);
+}
+
+describe('GET /api/v1/export', () => {
+  it('reads no further than its client, and ends reading when that leaves', async () => {
+    let read = 0;
+    let end: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    const url = await startWith(async function* () {
+      try {
+        for (;;) {
+          read += 1;
+          yield recordOf({ id: `req_${read}`, error: 'x'.repeat(1_000) });
+        }
+      } finally {
+        end();
+      }
+    });
+    const answer = await ask(url, '/api/v1/export?format=jsonl');
+    await once(answer, 'readable');
+    answer.destroy();
+    await ended;
+    // Some megabytes lie between the two, in the buffers of both sockets.
+    expect(read).toBeLessThan(100_000);
+  });
+
+  it('breaks off where the ledger does: half of it must not pass for all', async () => {
+    // The server's adapter says so there.
+    const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const url = await startWith(async function* () {
+      for (let count = 0; count < 500; count += 1) yield recordOf({ id: `req_${count}` });
+      throw new Error('the disk is gone');
+    });
+    const answer = await ask(url, '/api/v1/export?format=csv');
+    expect(answer.statusCode).toBe(200);
+    await expect(bodyOf(answer)).rejects.toThrow('aborted');
+    said.mockRestore();
+  });
+});
+
+describe('GET /api/v1/timeline', () => {
+  const HOUR_MS = 3_600_000;
+  const tokens = { uncachedTokens: 1, readTokens: 2, write5mTokens: 3, write1hTokens: 4, outputTokens: 5 };
+
+  it('has rows by bucket and model, money in both forms', async () => {
+    const ledger = watchLedger();
+    const gateway = cleanUp.add(await startTestGateway('http://127.0.0.1:9', { engine: { ledger } }));
+    for (const [id, atMs] of [
+      ['a', 10],
+      ['b', HOUR_MS - 1],
+      ['c', HOUR_MS],
+    ] as const)
+      ledger.add(recordOf({ id, atMs, usage: usageOf(tokens), cost: costOf(5n * 10n ** 11n) }));
+    const at = async (query: string): Promise<{ bucketMs: number; rows: readonly object[] }> =>
+      (await getJson(gateway.admin.url, `/api/v1/timeline${query}`)).value;
+    expect(await at('')).toMatchObject({
+      bucketMs: HOUR_MS,
+      rows: [
+        {
+          atMs: 0,
+          model: 'claude-opus-5-5',
+          requests: 2,
+          costPicoUsd: '1000000000000',
+          costUsd: 1,
+          readTokens: 4,
+        },
+        { atMs: HOUR_MS, requests: 1, costUsd: 0.5 },
+      ],
+    });
+    expect((await at('?bucketMs=300000')).rows).toHaveLength(3);
+    expect((await at(`?from=${HOUR_MS}`)).rows).toHaveLength(1);
+    expect((await at('?tag=nobody')).rows).toEqual([]);
+  });
+
+  it.each(['5', '450000', '', 'day', '31536000001'])('refuses buckets of %j', async (bucketMs) => {
+    const url = await startWith(async function* () {});
+    const { status, value } = await getJson(url, `/api/v1/timeline?bucketMs=${bucketMs}`);
+    expect(status).toBe(400);
+    expect(value.error).toMatch(/^bucketMs must be a whole /);
+  });
+});

@@ -1,0 +1,73 @@
+import type { Hono } from 'hono';
+
+import {
+  EXPORT_FORMATS,
+  exportRows,
+  showRecord,
+  showTimelineRow,
+  type ExportFormat,
+  type Ledger,
+  type TimelineRow,
+} from '../ledger/index.ts';
+import { BadQueryError, readFilter, readWhole, readWord } from './admin-query.ts';
+
+/** Records in one answer of `/api/v1/requests`: by default and at the most. */
+const LIMIT = { min: 1, max: 1_000, otherwise: 100 };
+/** Length of a timeline's buckets: from five minutes to a year, an hour by default. */
+const BUCKET = { min: 300_000, max: 365 * 86_400_000, otherwise: 3_600_000 };
+
+const MEDIA_TYPES: Readonly<Record<ExportFormat, string>> = {
+  csv: 'text/csv; charset=utf-8; header=present',
+  jsonl: 'application/x-ndjson',
+};
+
+async function* toBytes(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
+  for await (const text of texts) yield Buffer.from(text);
+}
+
+/** A body that is made while it is read; what fails in between breaks it off, so that half of it does not pass for all. */
+function streamed(texts: AsyncIterable<string>, headers: Readonly<Record<string, string>>): Response {
+  return new Response(ReadableStream.from(toBytes(texts)), { headers: { ...headers } });
+}
+
+async function* timelineText(bucketMs: number, rows: readonly TimelineRow[]): AsyncGenerator<string> {
+  yield `{"bucketMs":${bucketMs},"rows":[`;
+  for (const [index, row] of rows.entries()) {
+    yield `${index === 0 ? '' : ','}${JSON.stringify(showTimelineRow(row))}`;
+  }
+  yield ']}';
+}
+
+async function readTimeline(
+  ledger: Ledger,
+  filter: ReturnType<typeof readFilter>,
+  bucketMs: number,
+): Promise<readonly TimelineRow[]> {
+  if (bucketMs % BUCKET.min !== 0)
+    throw new BadQueryError(`bucketMs must be a whole multiple of ${BUCKET.min}, got ${bucketMs}`);
+  return ledger.timeline(filter, bucketMs);
+}
+
+/** What the ledger holds: sums, sums by time, records, and all of it as a file. */
+export function addLedgerRoutes(app: Hono, ledger: Ledger): void {
+  app.get('/api/v1/summary', async (context) => context.json(await ledger.summary(readFilter(context))));
+  app.get('/api/v1/requests', async (context) => {
+    const limit = readWhole(context, 'limit', LIMIT);
+    const records = await ledger.list(limit, context.req.query('before'));
+    return context.json({ requests: records.map(showRecord) });
+  });
+  app.get('/api/v1/timeline', async (context) => {
+    const bucketMs = readWhole(context, 'bucketMs', BUCKET);
+    const rows = await readTimeline(ledger, readFilter(context), bucketMs);
+    return streamed(timelineText(bucketMs, rows), { 'content-type': 'application/json' });
+  });
+  app.get('/api/v1/export', (context) => {
+    const format = readWord(context, 'format', EXPORT_FORMATS);
+    const filter = readFilter(context);
+    const source = { requests: ledger.export(filter), own: ledger.exportOwn(filter) };
+    return streamed(exportRows(format, source), {
+      'content-type': MEDIA_TYPES[format],
+      'content-disposition': `attachment; filename="cachewright.${format}"`,
+    });
+  });
+}

@@ -1,0 +1,53 @@
+import type { Context } from 'hono';
+
+import type { RecordFilter } from '../ledger/index.ts';
+import { parseTimestamp } from '../runtime/index.ts';
+
+/** A query that cannot be understood: a sentence for the caller. */
+export class BadQueryError extends Error {
+  override readonly name = 'BadQueryError' as const;
+}
+
+function shorten(text: string): string {
+  return JSON.stringify(text.slice(0, 80));
+}
+
+/** A time given as ms since 1970 or as RFC 3339. */
+function parseTime(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const timeMs = parseTimestamp(text);
+  if (timeMs !== null) return timeMs;
+  throw new BadQueryError(`${name} must be ms since 1970 or an RFC 3339 time, got ${shorten(text)}`);
+}
+
+/** @throws BadQueryError when it is no whole number within the limits. */
+export function readWhole(
+  context: Context,
+  name: string,
+  { min, max, otherwise }: { readonly min: number; readonly max: number; readonly otherwise: number },
+): number {
+  const text = context.req.query(name);
+  if (text === undefined) return otherwise;
+  const whole = Number(text);
+  if (text !== '' && Number.isInteger(whole) && whole >= min && whole <= max) return whole;
+  throw new BadQueryError(`${name} must be a whole number from ${min} to ${max}, got ${shorten(text)}`);
+}
+
+/** @throws BadQueryError when it is none of the words. */
+export function readWord<Word extends string>(context: Context, name: string, words: readonly Word[]): Word {
+  const text = context.req.query(name) ?? words[0];
+  const found = words.find((word) => word === text);
+  if (found !== undefined) return found;
+  throw new BadQueryError(`${name} must be one of ${words.join(', ')}, got ${shorten(text ?? '')}`);
+}
+
+/** `from`, `to`, `scope`, `model` and `tag`. */
+export function readFilter(context: Context): RecordFilter {
+  return {
+    fromMs: parseTime('from', context.req.query('from')),
+    toMs: parseTime('to', context.req.query('to')),
+    scope: context.req.query('scope'),
+    model: context.req.query('model'),
+    tag: context.req.query('tag'),
+  };
+}
