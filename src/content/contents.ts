@@ -58,6 +58,18 @@ export interface ContentUse {
   readonly changeIntervalMs: number;
 }
 
+/** A content that is no longer what it was. */
+export interface ContentChange {
+  readonly name: string;
+  /** What it was. */
+  readonly previousVersion: string;
+  /** What it is; null: it was removed. */
+  readonly version: string | null;
+}
+
+/** Told of changes; what it returns is waited for. */
+export type OnContentChange = (change: ContentChange) => Promise<void> | void;
+
 /** Tells sentences about what went wrong without failing the call. */
 export type Report = (message: string) => void;
 
@@ -86,11 +98,13 @@ export class Contents {
   readonly #clock: Clock;
   readonly #loaders = new Map<string, LoadContent>();
   readonly #facts = new Map<string, ContentFacts>();
+  readonly #onChange: OnContentChange;
 
-  constructor(versions: Versions, loader: Loader, clock: Clock) {
+  constructor(versions: Versions, loader: Loader, clock: Clock, onChange: OnContentChange) {
     this.#versions = versions;
     this.#loader = loader;
     this.#clock = clock;
+    this.#onChange = onChange;
   }
 
   async register(registration: Registration, report: Report): Promise<ContentUse> {
@@ -173,7 +187,10 @@ export class Contents {
     const whenSame = wasAged ? 'aged' : 'unchanged';
     const whenOther = kept.before ? 'changed' : 'new';
     const status = kept.isNewVersion ? whenOther : whenSame;
-    return this.#describe({ name, status, content, reload }, kept);
+    const use = this.#describe({ name, status, content, reload }, kept);
+    const { previousVersion, version } = use;
+    if (previousVersion !== null) await this.#onChange({ name, previousVersion, version });
+    return use;
   }
 
   #asFound(

@@ -1,7 +1,13 @@
 /** Prompt content with versions, ages and dependants; what an edit costs; requests made of it. */
 export type { ByteChange } from './compare-bytes.ts';
 export type { Content } from './content.ts';
-export { UnknownContentError, type ContentUse, type Registration } from './contents.ts';
+export {
+  UnknownContentError,
+  type ContentChange,
+  type ContentUse,
+  type OnContentChange,
+  type Registration,
+} from './contents.ts';
 export type { LoadContent } from './loader.ts';
 export type { LaterBreakpoint, LostPrefix, PromptPreview } from './preview-edit.ts';
 export type { VersionRecord } from './records.ts';

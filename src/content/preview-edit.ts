@@ -71,13 +71,15 @@ function isLive(entry: EntryRecord, nowMs: number): boolean {
   return entry.readyMs <= nowMs && nowMs < entry.expiresMs;
 }
 
-/** Live entries made of the version that is replaced. */
+/** Live entries made of the version that is replaced, the longest first. */
 function findLost({ record, at, nowMs }: Edit): readonly EntryRecord[] {
   const content = record.layers[at]?.content;
   if (!content) return [];
   const isMadeOfIt = (entry: EntryRecord): boolean =>
     record.stacks[entry.stack]?.[content.name] === content.version;
-  return record.entries.filter((entry) => isLive(entry, nowMs) && isMadeOfIt(entry));
+  return record.entries
+    .filter((entry) => isLive(entry, nowMs) && isMadeOfIt(entry))
+    .toSorted((a, b) => b.tokens - a.tokens);
 }
 
 /** The prompt's steps up to an entry that is not on its last request's way, such as another conversation's end. */

@@ -360,3 +360,33 @@ describe('a content registry whose store fails', () => {
     await expect(contentRegistry({ store }).use('rules', 'text')).rejects.toThrow(StoreError);
   });
 });
+
+describe('a registry that tells of changes', () => {
+  it('says which version is over, before whoever changed it goes on', async () => {
+    const changes: unknown[] = [];
+    const registry = contentRegistry({ onChange: (change) => void changes.push(change) });
+    const { version: first } = await registry.use('handbook', 'one');
+    await registry.use('handbook', 'one');
+    expect(changes).toEqual([]);
+    const { version: second } = await registry.use('handbook', 'two');
+    expect(changes).toEqual([{ name: 'handbook', previousVersion: first, version: second }]);
+    await registry.remove('handbook');
+    expect(changes.slice(1)).toEqual([
+      { name: 'handbook', previousVersion: second, version: null },
+      { name: 'handbook', previousVersion: first, version: null },
+    ]);
+  });
+
+  it('goes on where nobody can be told, and says so', async () => {
+    const problems: ContentProblem[] = [];
+    const registry = contentRegistry({
+      onChange: () => Promise.reject(new Error('the store is gone')),
+      onProblem: (problem) => problems.push(problem),
+    });
+    await registry.use('handbook', 'one');
+    expect((await registry.use('handbook', 'two')).status).toBe('changed');
+    expect(problems.map(({ message }) => message)).toEqual([
+      'handbook has changed, and not all could be told: the store is gone',
+    ]);
+  });
+});

@@ -11,7 +11,13 @@ import {
 } from '../store/index.ts';
 import type { ByteChange } from './compare-bytes.ts';
 import { encodeContent, PROMPT_PREFIX, promptOfKey, type Content } from './content.ts';
-import { Contents, UnknownContentError, type ContentUse, type Registration } from './contents.ts';
+import {
+  Contents,
+  UnknownContentError,
+  type ContentUse,
+  type OnContentChange,
+  type Registration,
+} from './contents.ts';
 import { createLoader } from './loader.ts';
 import { previewPrompt, type PromptPreview } from './preview-edit.ts';
 import { currentVersion, readPromptRecord, type PromptRecord, type VersionRecord } from './records.ts';
@@ -40,6 +46,11 @@ export interface ContentRegistryOptions {
   readonly reloadRetryMs: number;
   /** Told what was found corrupt and moved aside, which loader failed, what could not be stored. @default nobody */
   readonly onProblem: (problem: ContentProblem) => void;
+  /**
+   * Told when a content has another version, or is removed, before whoever brought that about goes on: the place to drop
+   * what was made of the old one. What it throws is told to `onProblem`. @default nobody
+   */
+  readonly onChange: OnContentChange;
 }
 
 /** A layer of a prompt that is made of a content. */
@@ -122,6 +133,7 @@ class Registry implements ContentRegistry {
   readonly #contents: Contents;
   readonly #smart: SmartRequests;
   readonly #report: (message: string) => void;
+  readonly #onChange: OnContentChange;
 
   constructor(options: Partial<ContentRegistryOptions>) {
     const { versionsMax = VERSIONS_MAX, onProblem } = options;
@@ -130,6 +142,14 @@ class Registry implements ContentRegistry {
     this.#clock = options.clock ?? systemClock;
     this.#store = options.store ?? createMemoryStore({ clock: this.#clock });
     this.#report = (message) => onProblem?.({ kind: 'other', message });
+    this.#onChange = async (change) => {
+      try {
+        await options.onChange?.(change);
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#report(`${change.name} has changed, and not all could be told: ${reason}`);
+      }
+    };
     this.#documents = createDocuments(this.#store, ({ kind, message }) => onProblem?.({ kind, message }));
     this.#versions = new Versions(this.#store, this.#documents, versionsMax);
     const loader = createLoader({
@@ -138,7 +158,7 @@ class Registry implements ContentRegistry {
       loadTimeoutMs: options.loadTimeoutMs ?? LOAD_TIMEOUT_MS,
       reloadRetryMs: options.reloadRetryMs ?? RELOAD_RETRY_MS,
     });
-    this.#contents = new Contents(this.#versions, loader, this.#clock);
+    this.#contents = new Contents(this.#versions, loader, this.#clock, this.#onChange);
     this.#smart = createSmartRequests({
       contents: this.#contents,
       documents: this.#documents,
@@ -218,8 +238,12 @@ class Registry implements ContentRegistry {
   }
 
   async remove(name: string): Promise<boolean> {
+    const history = await this.history(name);
     this.#contents.forget(name);
-    return this.#versions.remove(name);
+    const wasThere = await this.#versions.remove(name);
+    for (const { version } of history)
+      await this.#onChange({ name, previousVersion: version, version: null });
+    return wasThere;
   }
 
   async #prompts(): Promise<readonly { readonly prompt: string; readonly record: PromptRecord }[]> {

@@ -13,18 +13,22 @@ import { createCacheModel } from './cache-model.ts';
 import { createEstimateMemory } from './estimates.ts';
 import type { EngineContext, EngineCounters } from './context.ts';
 import { createKeepAlive, type EngineKeepAlive } from './keep-alive.ts';
-import { openExchange, type Exchange } from './exchange.ts';
+import { openExchange } from './exchange.ts';
+import type { Exchange } from './exchange-port.ts';
 import { createFindingsWatch } from './findings.ts';
+import { createMissWatch } from './misses.ts';
 import { engineOptions, type EngineOptions } from './options.ts';
+import { watchPast } from './past.ts';
 import { createPromptMemory } from './prompt-memory.ts';
 import { createRefusedPlans } from './refused-plans.ts';
 import type { IncomingMessageRequest } from './request-facts.ts';
+import { createUnsentRequests, type UnsentRequests } from './unsent.ts';
 
 export { analyseSuccessive, type SuccessiveAnalysis } from './analyse-successive.ts';
 export type { Analysis, Skipped } from './analysis.ts';
 export type { TrafficFinding } from '../planner/index.ts';
 export type { EngineCounters } from './context.ts';
-export type { Exchange, ResponseFacts } from './exchange.ts';
+export type { Exchange, ResponseFacts } from './exchange-port.ts';
 export {
   keepLearnedState,
   type KeepStateOptions,
@@ -38,6 +42,9 @@ export type { EngineKeepAlive, KeepAliveOptions } from './keep-alive.ts';
 export {
   createResponseTier,
   type CachedAnswer,
+  type PurgeTarget,
+  type ResponseRule,
+  type ResponseSummary,
   type ResponseTier,
   type ResponseTierOptions,
   type UpstreamAnswer,
@@ -49,6 +56,7 @@ export {
   type Headers,
   type IncomingMessageRequest,
 } from './request-facts.ts';
+export type { UnsentRequest, UnsentRequests } from './unsent.ts';
 export {
   shareLearnedState,
   type SharedLearning,
@@ -68,6 +76,8 @@ export interface Engine {
   readonly keepAlive: EngineKeepAlive;
   /** Opens one request; never throws. */
   open(request: IncomingMessageRequest): Exchange;
+  /** Requests that are answered without being sent. */
+  readonly unsent: UnsentRequests;
 }
 
 /**
@@ -80,17 +90,22 @@ export interface Engine {
 export function createEngine(options: Partial<EngineOptions> = {}): Engine {
   const resolved = engineOptions(options);
   const cacheModel = createCacheModel(resolved.rules);
+  const findings = createFindingsWatch(resolved.rules);
+  const memory = createPromptMemory();
+  const hasPast = watchPast(resolved);
   const context: EngineContext = {
     options: resolved,
     cacheModel,
     keepAlive: createKeepAlive(resolved.keepAlive, resolved, cacheModel),
     refusedPlans: createRefusedPlans(),
-    findings: createFindingsWatch(resolved.rules),
+    findings,
+    question: { isRefused: false },
+    misses: createMissWatch({ rules: resolved.rules, memory, findings, hasPast }),
     gate: new Gate({ ...defaultGateOptions, ...resolved.gate }, resolved.timers),
     counters: { failedAnalyses: 0, failedAccounts: 0, refusedPlans: 0 },
     estimates: createEstimateMemory({ isSampled: true }),
     reader: createBodyReader(),
-    memory: createPromptMemory(),
+    memory,
     scopeKey: createSecretKey(resolved.secret),
     calibration: {},
   };
@@ -101,6 +116,7 @@ export function createEngine(options: Partial<EngineOptions> = {}): Engine {
     gate: () => context.gate.totals,
     keepAlive: context.keepAlive,
     open: (request) => openExchange(context, request),
+    unsent: createUnsentRequests(context),
   };
 }
 

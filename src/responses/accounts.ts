@@ -29,6 +29,8 @@ export interface ResponseSummary {
 export interface StoreAccount {
   readonly calls: number;
   readonly failures: number;
+  /** The last call failed. */
+  readonly isFailing: boolean;
   /** Requests that went on without waiting for it any longer. */
   readonly timeouts: number;
   /** Time in calls, in ms; calls at one time count each. */
@@ -66,6 +68,7 @@ export class Accounts {
   readonly #store = {
     calls: 0,
     failures: 0,
+    isFailing: false,
     timeouts: 0,
     callMs: 0,
     readBytes: 0,
@@ -92,6 +95,7 @@ export class Accounts {
   storeCall(tookMs: number, hasFailed: boolean): void {
     this.#store.calls += 1;
     this.#store.callMs += tookMs;
+    this.#store.isFailing = hasFailed;
     if (hasFailed) this.#store.failures += 1;
   }
 

@@ -1,32 +1,47 @@
-import type { Timers } from '../runtime/index.ts';
+import { afterPatience, type Timers } from '../runtime/index.ts';
 import { StoreError, type CacheStore } from '../store/index.ts';
 
 /** Nobody waits for a write: it may take that many times as long as a read. */
 const WRITE_SHARE = 20;
 
-/** The result, or null when it does not come in time; what comes later is dropped. */
-export function inTime<Result>(
+/** The result, or what `late` makes of it when it does not come in time; what comes later is dropped. */
+function untilTime<Result>(
   work: Promise<Result>,
   waitMs: number,
   timers: Timers,
-): Promise<Result | null> {
+  late: (resolve: (result: Result) => void, reject: (error: Error) => void) => void,
+): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const cancel = timers.after(waitMs, () => resolve(null));
-    work.then(resolve, reject).finally(cancel);
+    const cancel = afterPatience(timers, waitMs, () => late(resolve, reject));
+    work.then(
+      (result) => {
+        cancel();
+        resolve(result);
+      },
+      (error: unknown) => {
+        cancel();
+        reject(error);
+      },
+    );
   });
+}
+
+/** The result, or null when it does not come in time; what comes later is dropped. */
+export function inTime<Result>(
+  work: Promise<Result | null>,
+  waitMs: number,
+  timers: Timers,
+): Promise<Result | null> {
+  return untilTime(work, waitMs, timers, (resolve) => resolve(null));
 }
 
 /** The same store, of which no call lasts for ever, whoever wrote it. */
 export function boundedStore(store: CacheStore, waitMs: number, timers: Timers): CacheStore {
-  const bound = async <Result>(work: Promise<Result>, limitMs: number): Promise<Result> => {
-    const done = await inTime(
-      work.then((value) => ({ value })),
-      limitMs,
-      timers,
-    );
-    if (done) return done.value;
-    throw new StoreError('STORE_UNUSABLE', `the ${store.kind} store did not answer within ${limitMs} ms`);
-  };
+  const bound = <Result>(work: Promise<Result>, limitMs: number): Promise<Result> =>
+    untilTime(work, limitMs, timers, (_resolve, reject) => {
+      const message = `the ${store.kind} store did not answer within ${limitMs} ms`;
+      reject(new StoreError('STORE_UNUSABLE', message));
+    });
   return {
     kind: store.kind,
     get: (key) => bound(store.get(key), waitMs),

@@ -10,7 +10,11 @@ export interface CachedAnswer {
   readonly headers: HeaderMap;
   /** To be read to its end or let go (`return`), so that an upstream nobody listens to is not kept busy. */
   readonly body: AsyncIterable<Uint8Array>;
+  /** The whole body, where it is there already: whoever sends it at once need not read `body`. */
+  readonly whole: Uint8Array | null;
   readonly served: Served;
+  /** The same once the body is over, with what is known only then: whether it was kept, what a shared answer saved. */
+  settled(): Served;
 }
 
 /** A request that was read. */

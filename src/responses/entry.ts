@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, hash } from 'node:crypto';
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 
 import { isObject, type JsonObject } from '../core/index.ts';
 import { secretBytes } from '../runtime/index.ts';
@@ -30,6 +30,8 @@ export interface EntryFacts {
 export interface Entry {
   readonly facts: EntryFacts;
   readonly bytes: Uint8Array;
+  /** The same answer in the other form, once somebody has asked for that; not kept at rest. */
+  readonly otherForm?: Uint8Array;
 }
 
 /** A key for entries at rest. */
@@ -44,13 +46,11 @@ export interface EntryKey {
 export type EntryProblem = 'corrupt' | 'version' | 'unknown-key';
 
 const MAGIC = Buffer.from('CWR');
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 const CODEC_PLAIN = 0;
 const CODEC_ZSTD = 1;
 const CIPHER_NONE = 0;
 const CIPHER_AES_256_GCM = 1;
-/** Below this compression gains nothing. */
-const COMPRESS_FROM_BYTES = 1024;
 const CHECKSUM_BYTES = 16;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
@@ -66,11 +66,10 @@ function pack({ facts, bytes }: Entry): Buffer {
   return Buffer.concat([length, json, bytes]);
 }
 
-function checksum(key: string, parts: readonly Uint8Array[]): Buffer {
-  return hash('sha256', Buffer.concat([Buffer.from(`${key}\n`), ...parts]), 'buffer').subarray(
-    0,
-    CHECKSUM_BYTES,
-  );
+/** Of key and head a hash, of the body what finds damage: hashing it would take as long as all the rest of a hit. */
+function checksum(key: string, head: Buffer, body: Uint8Array): Buffer {
+  const all = `${key}\n${head.toString('hex')}\n${body.length}\n${crc32(body)}`;
+  return hash('sha256', all, 'buffer').subarray(0, CHECKSUM_BYTES);
 }
 
 function isTextMap(value: unknown): value is Readonly<Record<string, string>> {
@@ -103,9 +102,10 @@ function unpack(packed: Buffer): Entry | null {
 export class EntryFormat {
   readonly #keys: readonly EntryKey[];
   readonly #bytesMax: number;
+  readonly #compressFromBytes: number;
 
   /** @throws RangeError for a key that is none. */
-  constructor(keys: readonly EntryKey[], bytesMax: number) {
+  constructor(keys: readonly EntryKey[], bytesMax: number, compressFromBytes: number) {
     for (const { id, key } of keys) {
       if (!/^[\x21-\x7e]{1,32}$/.test(id))
         throw new RangeError('the id of a key has 1 to 32 printable characters');
@@ -114,19 +114,20 @@ export class EntryFormat {
     if (new Set(keys.map(({ id }) => id)).size !== keys.length) throw new RangeError('two keys have one id');
     this.#keys = keys;
     this.#bytesMax = bytesMax;
+    this.#compressFromBytes = compressFromBytes;
   }
 
   seal(key: string, entry: Entry): Uint8Array {
     const packed = pack(entry);
-    const isSmall = packed.length < COMPRESS_FROM_BYTES;
-    const body = isSmall ? packed : zstdCompressSync(packed);
+    const isSmall = packed.length < this.#compressFromBytes;
+    const body = isSmall ? packed : compress(packed);
     const cipherKey = this.#keys[0];
     const id = Buffer.from(cipherKey?.id ?? '');
     const codec = isSmall ? CODEC_PLAIN : CODEC_ZSTD;
     const cipher = cipherKey ? CIPHER_AES_256_GCM : CIPHER_NONE;
     const head = Buffer.concat([MAGIC, Uint8Array.of(FORMAT_VERSION, codec, cipher, id.length), id]);
     const sealed = cipherKey ? encrypt(cipherKey, body, Buffer.concat([head, Buffer.from(key)])) : body;
-    return Buffer.concat([head, checksum(key, [head, sealed]), sealed]);
+    return Buffer.concat([head, checksum(key, head, sealed), sealed]);
   }
 
   /** Reads what `seal` wrote for this key, and nothing else. Never throws. */
@@ -137,7 +138,7 @@ export class EntryFormat {
     const headEnd = HEAD_BYTES + (bytes[6] ?? 0);
     const head = bytes.subarray(0, headEnd);
     const body = bytes.subarray(headEnd + CHECKSUM_BYTES);
-    if (!checksum(key, [head, body]).equals(bytes.subarray(headEnd, headEnd + CHECKSUM_BYTES)))
+    if (!checksum(key, head, body).equals(bytes.subarray(headEnd, headEnd + CHECKSUM_BYTES)))
       return 'corrupt';
     const cipherKey = this.#keys.find(({ id }) => id === head.subarray(HEAD_BYTES).toString());
     if (bytes[5] === CIPHER_AES_256_GCM && !cipherKey) return 'unknown-key';
@@ -154,8 +155,21 @@ export class EntryFormat {
   #decode(codec: number | undefined, bytes: Buffer): Buffer {
     if (codec === CODEC_PLAIN) return bytes;
     if (codec !== CODEC_ZSTD) throw new RangeError('a codec that is not known');
-    return zstdDecompressSync(bytes, { maxOutputLength: this.#bytesMax + FACTS_BYTES_MAX });
+    return decompress(bytes, this.#bytesMax + FACTS_BYTES_MAX);
   }
+}
+
+/** With the length before it, so that there is one buffer of the right size to decompress into. */
+function compress(bytes: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes.length);
+  return Buffer.concat([length, zstdCompressSync(bytes)]);
+}
+
+function decompress(bytes: Buffer, bytesMax: number): Buffer {
+  const length = bytes.readUInt32BE();
+  if (length > bytesMax) throw new RangeError('more bytes than an entry has');
+  return zstdDecompressSync(bytes.subarray(4), { maxOutputLength: length, chunkSize: Math.max(64, length) });
 }
 
 function encrypt({ key }: EntryKey, bytes: Buffer, context: Buffer): Buffer {

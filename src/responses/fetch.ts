@@ -65,32 +65,61 @@ function isMessages(url: string, method: string): boolean {
   return method === 'POST' && URL.canParse(url) && new URL(url).pathname.endsWith('/v1/messages');
 }
 
+/** What is asked for, wherever it stands: in a `Request`, or in the arguments, which go before it. */
+interface Asked {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Headers;
+  readonly signal: AbortSignal | null;
+}
+
+function asked(input: Parameters<Fetch>[0], init: Init): Asked {
+  const base = input instanceof Request ? input : null;
+  return {
+    url: input instanceof Request ? input.url : String(input),
+    method: (init.method ?? base?.method ?? 'GET').toUpperCase(),
+    headers: new Headers(init.headers ?? base?.headers),
+    signal: init.signal ?? base?.signal ?? null,
+  };
+}
+
+/** The body where it can be read without being used up; null where it cannot. */
+async function readableBody(
+  input: Parameters<Fetch>[0],
+  { body }: Init,
+): Promise<string | Uint8Array<ArrayBuffer> | null> {
+  if (typeof body === 'string') return body;
+  if (body instanceof Uint8Array) return body as Uint8Array<ArrayBuffer>;
+  const isInRequest = (body ?? null) === null && input instanceof Request && input.body !== null;
+  return isInRequest ? new Uint8Array(await input.clone().arrayBuffer()) : null;
+}
+
 /**
- * A `fetch` that asks a cache first: for the official SDK and whatever else takes a `fetch` of one's own. Requests for
- * anything but messages, and bodies that are not text or bytes, pass as they are.
+ * A `fetch` that asks a cache first: for the official SDK and whatever else takes a `fetch` of one's own, by address or with
+ * a `Request`. Requests for anything but messages, and bodies that are neither text nor bytes nor those of a `Request`, pass
+ * as they are.
  *
  * @example new Anthropic({ fetch: cachedFetch(responseCache({ ttlMs: 60_000 })) })
  */
 export function cachedFetch(cache: ResponseCache, options: CachedFetchOptions = {}): Fetch {
-  const { fetch: given, ...facts } = options;
+  const { fetch: own, ...facts } = options;
   // Looked up at each call, so that a replaced global counts.
-  const below: Fetch = given ?? ((input, init) => fetch(input, init));
+  const below: Fetch = own ?? ((input, init) => fetch(input, init));
   return async (input, init: Init = {}) => {
-    const { body } = init;
-    const isBytes = typeof body === 'string' || body instanceof Uint8Array;
-    const url = input instanceof Request ? '' : String(input);
-    if (!isBytes || !isMessages(url, init.method ?? 'GET')) return below(input, init);
+    const { url, method, headers: given, signal: leaving } = asked(input, init);
+    const body = isMessages(url, method) ? await readableBody(input, init) : null;
+    if (body === null) return below(input, init);
     const { origin, pathname, search } = new URL(url);
     const call: MessageCall = {
       ...facts,
       body,
-      headers: Object.fromEntries(new Headers(init.headers)),
+      headers: Object.fromEntries(given),
       // Two upstreams may answer one request differently.
       target: `${origin}${pathname}${search}`,
-      ...(init.signal ? { signal: init.signal } : {}),
+      ...(leaving ? { signal: leaving } : {}),
     };
     const answer = await cache.answer(call, async (_body, headers, signal) =>
-      toUpstreamAnswer(await below(input, { ...init, headers, signal })),
+      toUpstreamAnswer(await below(input, { ...init, method, body, headers, signal })),
     );
     return toResponse(answer);
   };

@@ -1,3 +1,4 @@
+import type { AnswerFacts, NotKept } from './judge-answer.ts';
 import type { Found } from './levels.ts';
 import type { AnswerForm } from './request.ts';
 import type { HeaderMap } from './scope.ts';
@@ -9,6 +10,8 @@ export interface UpstreamAnswer {
   readonly headers: Readonly<Record<string, string>>;
   /** Decoded: an answer is kept and given as plain bytes. */
   readonly body: AsyncIterable<Uint8Array>;
+  /** Told once, at its end or before: why it is not kept; null when it is. */
+  readonly onJudged?: (notKept: NotKept | 'passed-on' | null) => void;
 }
 
 /** Sends a request to the upstream. */
@@ -27,6 +30,8 @@ export type Outcome =
       readonly headers: HeaderMap;
       readonly form: AnswerForm | null;
       readonly stream: SharedStream;
+      /** Another process has fetched it. */
+      readonly isHanded: boolean;
     };
 
 /** The one way to an answer that all callers with one key at one time go together. */
@@ -34,9 +39,13 @@ export class Flight {
   readonly outcome: Promise<Outcome>;
   /** Whether its answer was kept; null before its end. */
   isStored: boolean | null = null;
-  readonly #controller = new AbortController();
+  /** What its answer said of itself; null before its end, and where it is no whole message. */
+  facts: AnswerFacts | null = null;
+  /** Made once somebody asks for the signal. */
+  #controller: AbortController | null = null;
   readonly #onEmpty: () => void;
   #users = 0;
+  #hasEnded = false;
   #live: SharedStream | null = null;
 
   /** @param onEmpty called when nobody is left who wants the answer */
@@ -53,6 +62,8 @@ export class Flight {
 
   /** Ends when nobody is left. */
   get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#hasEnded) this.#controller.abort();
     return this.#controller.signal;
   }
 
@@ -71,6 +82,7 @@ export class Flight {
   #end(): void {
     this.#onEmpty();
     this.#live?.abandon();
-    this.#controller.abort();
+    this.#hasEnded = true;
+    this.#controller?.abort();
   }
 }

@@ -10,8 +10,9 @@ export type NotKept =
   | 'stop-reason'
   | 'refusal'
   | 'container'
-  | 'too-large'
-  | 'failed';
+  | 'incomplete-or-too-large'
+  | 'superseded'
+  | 'purged';
 
 export interface KeepRules {
   readonly keepRefusals: boolean;

@@ -2,9 +2,12 @@ import { LRUCache } from 'lru-cache';
 
 import { StoreError } from '../store/index.ts';
 import type { Accounts } from './accounts.ts';
+import { inTime } from './bounded-store.ts';
 import { EntryFormat, type Entry } from './entry.ts';
 import type { Marks, MarkValues } from './marks.ts';
+import { toForm } from './message-forms.ts';
 import type { ResponseSettings } from './options.ts';
+import type { AnswerForm } from './request.ts';
 
 /** Memory that an entry takes beside its bytes, about. */
 const ENTRY_OVERHEAD_BYTES = 1024;
@@ -32,10 +35,12 @@ export class Levels {
     this.#settings = settings;
     this.#marks = marks;
     this.#accounts = accounts;
-    this.#format = new EntryFormat(settings.encryptionKeys, settings.entryBytesMax);
+    const { encryptionKeys, entryBytesMax, compressFromBytes } = settings;
+    this.#format = new EntryFormat(encryptionKeys, entryBytesMax, compressFromBytes);
     this.#memory = new LRUCache({
       maxSize: settings.memoryBytesMax,
-      sizeCalculation: ({ bytes }) => bytes.length + ENTRY_OVERHEAD_BYTES,
+      sizeCalculation: ({ bytes, otherForm }) =>
+        bytes.length + (otherForm?.length ?? 0) + ENTRY_OVERHEAD_BYTES,
     });
   }
 
@@ -47,16 +52,28 @@ export class Levels {
   findHeld(key: string): Found | null | Promise<Found | null> {
     const entry = this.#memory.get(key);
     if (!entry) return null;
-    const names = Object.keys(entry.facts.marks);
-    const values = this.#marks.peek(names);
-    if (values) return this.#checkHeld(key, entry, values);
-    return this.#marks.current(names).then((current) => this.#checkHeld(key, entry, current));
+    const { marks } = entry.facts;
+    const isCurrent = this.#marks.judge(marks);
+    if (isCurrent !== null) return this.#checkHeld(key, entry, isCurrent);
+    return this.#marks
+      .current(Object.keys(marks))
+      .then((values) => this.#checkHeld(key, entry, hasMarks(entry, values)));
   }
 
-  /** What the second level holds; null too where it does not say so in time. */
+  /** The answer in a form, null where it cannot have that; the other form is made once while an entry is in memory. */
+  inForm(key: string, { entry }: Found, wanted: AnswerForm): Uint8Array | null {
+    if (entry.facts.form === wanted) return entry.bytes;
+    const otherForm = entry.otherForm ?? toForm(entry.facts.form, entry.bytes, wanted);
+    if (otherForm && otherForm !== entry.otherForm && this.#memory.peek(key) === entry)
+      this.#memory.set(key, { ...entry, otherForm });
+    return otherForm;
+  }
+
+  /** What the second level holds; null too where it does not say so within `storeWaitMs`. */
   async findStored(key: string): Promise<Found | null> {
     const { store } = this.#settings;
     if (!store) return null;
+    const fromMs = this.#settings.clock.nowMs();
     const stored = await this.#call(() => store.get(key));
     if (!stored) return null;
     this.#accounts.storeBytes('readBytes', stored.length);
@@ -66,16 +83,25 @@ export class Levels {
       return null;
     }
     if (!this.#isAlive(entry)) return null;
-    if (!hasMarks(entry, await this.#marks.current(Object.keys(entry.facts.marks)))) return null;
-    this.#memory.set(key, entry);
+    const { marks } = entry.facts;
+    const isCurrent = this.#marks.judge(marks) ?? (await this.#isCurrent(entry, fromMs));
+    if (!isCurrent) return null;
+    this.#adopt(key, entry);
     return { entry, tier: 'store' };
   }
 
-  /** Keeps an entry: at once in memory, and in the store when it gets there. */
-  keep(key: string, entry: Entry): void {
+  /** Takes an entry of the store into memory: its own bytes, for they may be part of a much longer buffer. */
+  #adopt(key: string, entry: Entry): void {
+    if (entry.bytes.length + ENTRY_OVERHEAD_BYTES > this.#settings.memoryBytesMax) return;
+    this.#memory.set(key, { ...entry, bytes: Buffer.from(entry.bytes) });
+  }
+
+  /** Keeps an entry: at once in memory, and in the store when the result resolves. */
+  keep(key: string, entry: Entry): Promise<void> {
     this.#memory.set(key, entry);
     const writing = this.#write(key, entry).finally(() => this.#writing.delete(writing));
     this.#writing.add(writing);
+    return writing;
   }
 
   forget(key: string): void {
@@ -87,8 +113,16 @@ export class Levels {
     while (this.#writing.size > 0) await Promise.all(this.#writing);
   }
 
-  #checkHeld(key: string, entry: Entry, values: MarkValues): Found | null {
-    if (hasMarks(entry, values) && this.#isAlive(entry)) return { entry, tier: 'memory' };
+  /** Reads the marks of an entry, within what is left of the time; false where they are not known by then. */
+  async #isCurrent(entry: Entry, fromMs: number): Promise<boolean> {
+    const { storeWaitMs, clock, timers } = this.#settings;
+    const leftMs = Math.max(1, storeWaitMs - (clock.nowMs() - fromMs));
+    const values = await inTime(this.#marks.current(Object.keys(entry.facts.marks)), leftMs, timers);
+    return values !== null && hasMarks(entry, values);
+  }
+
+  #checkHeld(key: string, entry: Entry, isCurrent: boolean): Found | null {
+    if (isCurrent && this.#isAlive(entry)) return { entry, tier: 'memory' };
     if (this.#memory.get(key) === entry) this.#memory.delete(key);
     return null;
   }

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 
 import { secretBytes } from '../runtime/index.ts';
@@ -38,6 +38,8 @@ function newValue(): string {
  */
 export class Marks {
   readonly #settings: Pick<ResponseSettings, 'store' | 'secret' | 'clock' | 'timers' | 'storeWaitMs'>;
+  readonly #secret: KeyObject;
+  readonly #names = new LRUCache<string, string>({ max: KNOWN_MAX });
   readonly #known = new LRUCache<string, KnownMark>({ max: KNOWN_MAX });
   readonly #reading = new Map<string, Promise<void>>();
   /** Purges that the store has not heard of yet. */
@@ -46,21 +48,33 @@ export class Marks {
 
   constructor(settings: Pick<ResponseSettings, 'store' | 'secret' | 'clock' | 'timers' | 'storeWaitMs'>) {
     this.#settings = settings;
+    this.#secret = createSecretKey(settings.secret);
   }
 
   /** The mark's name, which does not tell what it stands for. */
   nameOf(kind: MarkKind, value: string): string {
     const part = kind === 'key' ? value.slice(0, KEY_LETTERS) : value;
-    const mac = createHmac('sha256', this.#settings.secret)
+    const known = this.#names.get(`${kind} ${part}`);
+    if (known !== undefined) return known;
+    const mac = createHmac('sha256', this.#secret)
       .update(JSON.stringify(['mark', kind, part]))
       .digest('base64url');
-    return `${kind}.${mac.slice(0, NAME_LENGTH)}`;
+    const name = `${kind}.${mac.slice(0, NAME_LENGTH)}`;
+    this.#names.set(`${kind} ${part}`, name);
+    return name;
   }
 
   /** The values as last known; null unless all of them were read lately enough. */
   peek(names: readonly string[]): MarkValues | null {
     if (names.some((name) => this.#isOld(name))) return null;
     return this.lastKnown(names);
+  }
+
+  /** Whether marks have these values yet; null unless all of them were read lately enough to tell. */
+  judge(values: MarkValues): boolean | null {
+    const names = Object.keys(values);
+    if (names.some((name) => this.#isOld(name))) return null;
+    return names.every((name) => this.#known.get(name)?.value === values[name]);
   }
 
   /** The values as they are known here, whenever that was. */

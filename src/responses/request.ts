@@ -1,7 +1,8 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, type KeyObject } from 'node:crypto';
 
 import { isObject, type JsonObject } from '../core/index.ts';
 import { canonicalBody } from './canonical-body.ts';
+import type { CallSettings, Rules, Ruling } from './rules.ts';
 import { relevantHeaders, scopeOf, type HeaderMap } from './scope.ts';
 
 /** The two forms in which the API answers. */
@@ -43,23 +44,24 @@ export interface MessageCall {
 }
 
 /** What decides whether a request is eligible. */
-export interface EligibilityRules {
-  readonly temperatures: 'zero' | 'any';
-  /** Types of server tools, without the date at their end, whose effect is only their answer. */
-  readonly serverTools: readonly string[];
+export interface Eligibility {
+  readonly rules: Rules;
   readonly bodyBytesMax: number;
+  /** The name of a request's scope for people, by which its answers can be purged and rules can ask; null: as in its key. */
+  readonly scopeName: ((headers: HeaderMap) => string) | null;
 }
 
 /** A request that may be answered from the cache. */
 export interface EligibleCall {
   readonly key: string;
+  /** Under its name for people. */
   readonly scope: string;
   readonly model: string;
   readonly form: AnswerForm;
   readonly tags: readonly string[];
   readonly contents: readonly string[];
-  /** null: as configured. */
-  readonly ttlMs: number | null;
+  /** What holds for it, by its own wish, the first rule that is for it, or as is usual. */
+  readonly settings: CallSettings;
 }
 
 export type ReadCall =
@@ -129,16 +131,16 @@ function hasServerTools({ tools, mcp_servers: servers }: JsonObject, allowed: re
 }
 
 /** What in the body keeps it from being answered from the cache. */
-function bodyBypass(root: JsonObject, rules: EligibilityRules, isOptedIn: boolean): BypassReason | null {
+function bodyBypass(root: JsonObject, settings: CallSettings, isOptedIn: boolean): BypassReason | null {
   const { stream, model, thread, container, temperature } = root;
   if (typeof model !== 'string' || !Array.isArray(root['messages'])) return 'unreadable-body';
   if (stream !== undefined && typeof stream !== 'boolean') return 'unreadable-body';
   if (thread !== undefined) return 'thread';
   if (container !== undefined && container !== null) return 'container';
-  if (hasServerTools(root, rules.serverTools)) return 'server-tools';
+  if (hasServerTools(root, settings.serverTools)) return 'server-tools';
   // Sent to write the prompt cache: an answer from ours would not do that.
   if (root['max_tokens'] === 0) return 'no-output';
-  return temperature === 0 || isOptedIn || rules.temperatures === 'any' ? null : 'temperature';
+  return temperature === 0 || isOptedIn || settings.temperatures === 'any' ? null : 'temperature';
 }
 
 /** Names of headers in lower case. */
@@ -152,16 +154,28 @@ function readTags(call: MessageCall, headers: HeaderMap): readonly string[] {
 }
 
 /** Why a call does not come as far as its body; else how long its answer counts as fresh. */
-function readWish(
-  call: MessageCall,
-  headers: HeaderMap,
-  rules: EligibilityRules,
-): BypassReason | number | null {
+function readWish(call: MessageCall, headers: HeaderMap, bodyBytesMax: number): BypassReason | number | null {
   if (!isMessagesTarget(call.target ?? '/v1/messages')) return 'not-messages';
   const directive = readDirective(headers['x-cachewright-response-cache']);
   if (directive === undefined) return 'bad-directive';
   if (call.ttlMs === 'off' || directive === 'off') return 'off';
-  return call.body.length > rules.bodyBytesMax ? 'body-too-large' : (directive ?? call.ttlMs ?? null);
+  return call.body.length > bodyBytesMax ? 'body-too-large' : (directive ?? call.ttlMs ?? null);
+}
+
+/** What holds for a call that is readable so far. */
+function ruleFor(
+  call: MessageCall,
+  headers: HeaderMap,
+  root: JsonObject,
+  { rules, scopeName }: Eligibility,
+): Ruling {
+  const names = [call.scope, headers['x-cachewright-scope']].filter((name) => name !== undefined);
+  return rules.for({
+    model: String(root['model']),
+    target: call.target ?? '/v1/messages',
+    tags: readTags(call, headers),
+    scopes: () => (scopeName ? [...names, scopeName(headers)] : names),
+  });
 }
 
 /**
@@ -172,23 +186,27 @@ function readWish(
 export function readCall(
   call: MessageCall,
   headers: HeaderMap,
-  rules: EligibilityRules,
-  secret: Uint8Array,
+  eligibility: Eligibility,
+  secret: KeyObject,
 ): ReadCall {
-  const wish = readWish(call, headers, rules);
+  const wish = readWish(call, headers, eligibility.bodyBytesMax);
   if (typeof wish === 'string') return bypass(wish);
   const parsed = parseJson(call.body);
   if (!parsed) return bypass('unreadable-body');
   const { text, root } = parsed;
-  const reason = bodyBypass(root, rules, wish !== null);
+  const { settings, isOff } = ruleFor(call, headers, root, eligibility);
+  if (isOff && wish === null) return bypass('off');
+  const reason = bodyBypass(root, settings, wish !== null);
   if (reason) return bypass(reason);
   const scope = scopeOf(secret, headers, call.scope ?? null);
   if (scope === null) return bypass('no-credential');
   const canonical = canonicalBody(text);
   if ('problem' in canonical) return bypass(canonical.problem);
   const target = call.target ?? '/v1/messages';
+  // Whoever wants no kept refusals does not meet those that another rule keeps.
+  const refusals = settings.keepRefusals ? ['refusals'] : [];
   const key = createHmac('sha256', secret)
-    .update(JSON.stringify([KEY_VERSION, scope, target, relevantHeaders(headers)]))
+    .update(JSON.stringify([KEY_VERSION, scope, target, relevantHeaders(headers), ...refusals]))
     .update('\n')
     .update(canonical.text)
     .digest('hex');
@@ -196,12 +214,12 @@ export function readCall(
     kind: 'eligible',
     call: {
       key,
-      scope,
+      scope: eligibility.scopeName?.(headers) ?? scope,
       model: String(root['model']),
       form: root['stream'] === true ? 'sse' : 'json',
       tags: readTags(call, headers),
       contents: [...new Set(call.contents)].toSorted(),
-      ttlMs: wish,
+      settings: wish === null ? settings : { ...settings, ttlMs: wish },
     },
   };
 }

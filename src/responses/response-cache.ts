@@ -1,14 +1,20 @@
 import { Accounts, type ResponseSummary } from './accounts.ts';
 import { cacheStatus } from './cache-status.ts';
+import type { PicoUsd } from '../core/index.ts';
+import { agreementOf, type Agreement } from './agreement.ts';
 import type { CachedAnswer, PreparedCall } from './cached-answer.ts';
 import { Flight, type Outcome, type Send } from './flight.ts';
-import { Departure } from './departure.ts';
+import { Departure, type DepartingCall } from './departure.ts';
+import type { AnswerFacts } from './judge-answer.ts';
 import { Levels, type Found } from './levels.ts';
+import { lifeFor } from './life.ts';
 import { Marks, type MarkKind } from './marks.ts';
 import { toForm } from './message-forms.ts';
 import { readSettings, type ResponseCacheOptions, type ResponseSettings, type Served } from './options.ts';
-import { lowerNames, readCall, type AnswerForm, type EligibleCall, type MessageCall } from './request.ts';
+import { CallReader } from './read-calls.ts';
+import { lowerNames, type EligibleCall, type MessageCall } from './request.ts';
 import { scopeOf, withoutOwnHeaders, type HeaderMap } from './scope.ts';
+import { BY_UPSTREAM, bypassed, contentType } from './served.ts';
 import { collect, singleChunk, whenNotAborted } from './streams.ts';
 
 /** What to drop: what one key, tag, model, content version or scope has, or everything. */
@@ -40,72 +46,52 @@ export interface ResponseCache {
   /** The scope of a request with these headers, for `purge`; null where nothing says who asks. */
   scopeOf(headers: Readonly<Record<string, string>>, name?: string): string | null;
   summary(): ResponseSummary;
-  /** Resolves when all that is kept has arrived in the store. */
+  /** Resolves when all that is kept has arrived in the store, and those who wait elsewhere have been told. */
   settle(): Promise<void>;
 }
 
 /** Times that a caller waits for an answer asked for by others and not given; then it asks for its own. */
 const FAILED_LEADERS_MAX = 2;
 
-interface Turn {
-  readonly call: MessageCall;
-  readonly eligible: EligibleCall;
-  readonly headers: HeaderMap;
-  readonly key: string;
-  readonly send: Send;
-}
-
-const UPSTREAM: Omit<Served, 'kind' | 'reason' | 'key' | 'scope'> = {
-  tier: 'upstream',
-  ageMs: null,
-  freshForMs: null,
-  isStored: null,
-  savedPicoUsd: null,
-  savedMs: null,
-};
-
 class Cache implements ResponseCache {
   readonly #settings: ResponseSettings;
   readonly #accounts = new Accounts();
+  readonly #reader: CallReader;
   readonly #marks: Marks;
   readonly #levels: Levels;
+  /** With other processes; null: there are none. */
+  readonly #agreement: Agreement | null;
   readonly #flights = new Map<string, Flight>();
 
   constructor(settings: ResponseSettings) {
     this.#settings = settings;
+    this.#reader = new CallReader(settings);
     this.#marks = new Marks(settings);
     this.#levels = new Levels(settings, this.#marks, this.#accounts);
+    this.#agreement = agreementOf(settings, this.#levels);
   }
 
   async answer(call: MessageCall, send: Send): Promise<CachedAnswer> {
-    const all = lowerNames(call.headers);
-    const read = readCall(call, all, this.#settings, this.#settings.secret);
-    if (read.kind === 'bypass') return this.#passOn(call, withoutOwnHeaders(all), send, read.reason);
-    return this.#answer(call, read.call, withoutOwnHeaders(all), send);
+    const read = this.#reader.read(call);
+    if (read.kind === 'bypass') return this.#passOn(call, send, read.reason);
+    return this.#answer(call, read.call, send);
   }
 
   prepare(call: MessageCall): PreparedCall {
-    const all = lowerNames(call.headers);
-    const read = readCall(call, all, this.#settings, this.#settings.secret);
-    if (read.kind === 'eligible') {
-      const headers = withoutOwnHeaders(all);
-      return { kind: 'eligible', answer: (send) => this.#answer(call, read.call, headers, send) };
-    }
+    const read = this.#reader.read(call);
+    if (read.kind === 'eligible')
+      return { kind: 'eligible', answer: (send) => this.#answer(call, read.call, send) };
     const served = bypassed(read.reason);
     this.#tell(served);
     return { kind: 'bypass', reason: read.reason, cacheStatus: cacheStatus(served) };
   }
 
-  async #answer(
-    call: MessageCall,
-    eligible: EligibleCall,
-    headers: HeaderMap,
-    send: Send,
-  ): Promise<CachedAnswer> {
-    const { variants, random } = this.#settings;
-    const variant = variants > 1 ? Math.floor(random() * variants) : 0;
+  async #answer(call: MessageCall, eligible: EligibleCall, send: Send): Promise<CachedAnswer> {
+    const { variants } = eligible.settings;
+    const variant = variants > 1 ? Math.floor(this.#settings.random() * variants) : 0;
     const key = variant === 0 ? eligible.key : `${eligible.key}.${variant}`;
-    const turn: Turn = { call, eligible, headers, key, send };
+    const startedMs = this.#settings.clock.nowMs();
+    const turn: DepartingCall = { call, eligible, key, startedMs, send };
     const held = this.#levels.findHeld(key);
     const given = this.#giveFound(turn, held instanceof Promise ? await held : held);
     return given ?? this.#fly(turn);
@@ -115,11 +101,15 @@ class Cache implements ResponseCache {
     const [kind, value] = Object.entries(target)[0] as [MarkKind, string | true];
     const names = [this.#marks.nameOf(kind, value === true ? '' : value)];
     if (kind === 'key' && typeof value === 'string') this.#levels.forget(value);
+    // Whoever asks from now on does not go with those who asked before.
+    this.#flights.clear();
     await this.#marks.change(names);
   }
 
   scopeOf(headers: Readonly<Record<string, string>>, name?: string): string | null {
-    return scopeOf(this.#settings.secret, lowerNames(headers), name ?? null);
+    const { secret, scopeName } = this.#settings;
+    const lower = lowerNames(headers);
+    return scopeName?.(lower) ?? scopeOf(secret, lower, name ?? null);
   }
 
   summary(): ResponseSummary {
@@ -128,39 +118,41 @@ class Cache implements ResponseCache {
 
   async settle(): Promise<void> {
     await this.#levels.settle();
+    await this.#agreement?.settle();
   }
 
   /** An answer that is kept, in the caller's form; null where there is none, or it may be given only after a failure. */
-  #giveFound(turn: Turn, found: Found | null, isAnyAge = false): CachedAnswer | null {
+  #giveFound(turn: DepartingCall, found: Found | null, isAnyAge = false): CachedAnswer | null {
     if (!found) return null;
-    const { facts, bytes } = found.entry;
+    const { facts } = found.entry;
     const nowMs = this.#settings.clock.nowMs();
-    const isFresh = nowMs < facts.freshUntilMs;
-    if (!isFresh && nowMs >= facts.revalidateUntilMs && !isAnyAge) return null;
-    const body = toForm(facts.form, bytes, turn.eligible.form);
+    const { freshUntilMs, revalidateUntilMs } = lifeFor(facts, turn.eligible.settings);
+    const isFresh = nowMs < freshUntilMs;
+    if (!isFresh && nowMs >= revalidateUntilMs && !isAnyAge) return null;
+    const body = this.#levels.inForm(turn.key, found, turn.eligible.form);
     if (!body) return null;
-    if (!isFresh && nowMs < facts.revalidateUntilMs) this.#refresh(turn);
+    if (!isFresh && nowMs < revalidateUntilMs) this.#refresh(turn);
     const ageMs = Math.max(0, nowMs - facts.createdMs);
-    const saved = { model: facts.model, body: turn.call.body, usage: facts.usage, atMs: nowMs, ageMs };
     const served: Served = {
       kind: isFresh ? 'hit' : 'stale',
       tier: found.tier,
       reason: null,
       key: turn.eligible.key,
       scope: turn.eligible.scope,
+      model: turn.eligible.model,
       ageMs,
-      freshForMs: facts.freshUntilMs - nowMs,
+      freshForMs: freshUntilMs - nowMs,
       isStored: true,
-      savedPicoUsd: this.#settings.cost(saved),
-      savedMs: facts.upstreamMs,
+      savedPicoUsd: this.#costNow(turn, facts, ageMs),
+      savedMs: facts.upstreamMs - (nowMs - turn.startedMs),
     };
     const age = { age: String(Math.floor(ageMs / 1000)) };
     const headers = { ...facts.headers, ...contentType(turn.eligible.form), ...age };
-    return this.#give(200, headers, singleChunk(body), served);
+    return this.#give(200, headers, body, served);
   }
 
   /** Goes together with whoever wants the same, or leads. */
-  async #fly(turn: Turn): Promise<CachedAnswer> {
+  async #fly(turn: DepartingCall): Promise<CachedAnswer> {
     for (let failures = 0; failures < FAILED_LEADERS_MAX; failures += 1) {
       const known = this.#flights.get(turn.key);
       const isLeader = known === undefined;
@@ -178,12 +170,12 @@ class Cache implements ResponseCache {
         if (isLeader || turn.call.signal?.aborted === true) throw error;
       }
     }
-    return this.#passOn(turn.call, turn.headers, turn.send, 'leader-failed');
+    return this.#passOn(turn.call, turn.send, 'leader-failed');
   }
 
   /** Null: it is there, and not in a form that the caller understands. */
   async #giveOutcome(
-    turn: Turn,
+    turn: DepartingCall,
     flight: Flight,
     outcome: Outcome,
     isLeader: boolean,
@@ -193,25 +185,40 @@ class Cache implements ResponseCache {
       leave();
       return this.#giveFound(turn, outcome.found, true);
     }
-    const { key, scope, form: wanted } = turn.eligible;
-    const kind = isLeader ? 'miss' : 'collapsed';
-    const served: Served = { ...UPSTREAM, kind, reason: null, key, scope };
+    const { key, scope, model, form: wanted } = turn.eligible;
+    const kind = isLeader && !outcome.isHanded ? 'miss' : 'collapsed';
+    const served: Served = { ...BY_UPSTREAM, kind, reason: null, key, scope, model };
+    const settle = (): Served => {
+      const savedPicoUsd = kind === 'collapsed' && flight.facts ? this.#costNow(turn, flight.facts, 0) : null;
+      return { ...served, isStored: flight.isStored, savedPicoUsd };
+    };
     const { status, headers, form, stream } = outcome;
     // What is no message goes to everybody as it is: an error of the upstream is their own.
     const target = status === 200 && form ? wanted : form;
-    if (form === 'sse' && target === 'sse') return this.#give(status, headers, stream.read(leave), served);
+    if (form === 'sse' && target === 'sse')
+      return this.#give(status, headers, stream.read(leave), served, settle);
     const whole = await whenNotAborted(collect(stream.read(leave)), turn.call.signal);
     const body = form && target ? toForm(form, whole, target) : whole;
     if (!body) return null;
     const type = target && target !== form ? contentType(target) : {};
-    return this.#give(status, { ...headers, ...type }, singleChunk(body), {
-      ...served,
-      isStored: flight.isStored,
-    });
+    return this.#give(status, { ...headers, ...type }, body, settle(), settle);
   }
 
-  #depart(turn: Turn, isRefresh: boolean): Flight {
-    const departure = new Departure(this.#settings, this.#marks, this.#levels, this.#accounts);
+  /** What the upstream would have billed now for a request that was not sent. */
+  #costNow({ call, eligible }: DepartingCall, { model, usage }: AnswerFacts, ageMs: number): PicoUsd | null {
+    const { body, headers, target = '/v1/messages' } = call;
+    const atMs = this.#settings.clock.nowMs();
+    return this.#settings.cost({ key: eligible.key, model, target, headers, body, usage, atMs, ageMs });
+  }
+
+  #depart(turn: DepartingCall, isRefresh: boolean): Flight {
+    const departure = new Departure(
+      this.#settings,
+      this.#marks,
+      this.#levels,
+      this.#accounts,
+      this.#agreement,
+    );
     const remove = (): void => {
       if (this.#flights.get(turn.key) === flight) this.#flights.delete(turn.key);
     };
@@ -221,7 +228,7 @@ class Cache implements ResponseCache {
   }
 
   /** Fetches a newer answer for nobody in particular. What fails is tried again by whoever asks next. */
-  #refresh(turn: Turn): void {
+  #refresh(turn: DepartingCall): void {
     if (this.#flights.has(turn.key)) return;
     const flight = this.#depart(turn, true);
     const leave = flight.join();
@@ -234,9 +241,10 @@ class Cache implements ResponseCache {
       .finally(leave);
   }
 
-  async #passOn(call: MessageCall, headers: HeaderMap, send: Send, reason: string): Promise<CachedAnswer> {
+  async #passOn(call: MessageCall, send: Send, reason: string): Promise<CachedAnswer> {
     const signal = call.signal ?? new AbortController().signal;
-    const answer = await send(call.body, headers, signal);
+    const answer = await send(call.body, withoutOwnHeaders(call.headers), signal);
+    answer.onJudged?.('passed-on');
     return this.#give(answer.status, lowerNames(answer.headers), answer.body, bypassed(reason));
   }
 
@@ -245,25 +253,26 @@ class Cache implements ResponseCache {
     this.#settings.onServed(served);
   }
 
-  #give(status: number, headers: HeaderMap, body: AsyncIterable<Uint8Array>, served: Served): CachedAnswer {
+  #give(
+    status: number,
+    headers: HeaderMap,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    served: Served,
+    settled: () => Served = () => served,
+  ): CachedAnswer {
     this.#tell(served);
     const own = cacheStatus(served);
     const others = headers['cache-status'];
+    const whole = body instanceof Uint8Array ? body : null;
     return {
       status,
       headers: { ...headers, 'cache-status': others ? `${others}, ${own}` : own },
-      body,
+      body: body instanceof Uint8Array ? singleChunk(body) : body,
+      whole,
       served,
+      settled,
     };
   }
-}
-
-function bypassed(reason: string): Served {
-  return { ...UPSTREAM, kind: 'bypass', reason, key: null, scope: null, isStored: false };
-}
-
-function contentType(form: AnswerForm): HeaderMap {
-  return { 'content-type': form === 'sse' ? 'text/event-stream; charset=utf-8' : 'application/json' };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, type KeyObject } from 'node:crypto';
 
 /** Names of headers in lower case, and their values. */
 export type HeaderMap = Readonly<Record<string, string>>;
@@ -13,6 +13,22 @@ const OWN_HEADERS: ReadonlySet<string> = new Set([
   'x-cachewright-tags',
 ]);
 
+const READ_PREFIXES = ['anthropic-', 'x-cachewright-'] as const;
+
+/** The headers from which a call is read, with names in lower case: who asks, those of the API, and ours. */
+export function telling(headers: HeaderMap): HeaderMap {
+  const told: Record<string, string> = {};
+  for (const [given, value] of Object.entries(headers)) {
+    const name = given.toLowerCase();
+    if (
+      CREDENTIAL_HEADERS.some((header) => header === name) ||
+      READ_PREFIXES.some((prefix) => name.startsWith(prefix))
+    )
+      told[name] = value;
+  }
+  return told;
+}
+
 /** Headers of the API that say nothing of the answer, or are part of the scope. */
 const NOT_IN_KEY: ReadonlySet<string> = new Set([
   'anthropic-workspace-id',
@@ -25,7 +41,11 @@ const NOT_IN_KEY: ReadonlySet<string> = new Set([
  *
  * @returns null when nothing says who asks
  */
-export function scopeOf(secret: Uint8Array, headers: HeaderMap, name: string | null): string | null {
+export function scopeOf(
+  secret: KeyObject | Uint8Array,
+  headers: HeaderMap,
+  name: string | null,
+): string | null {
   const credentials = CREDENTIAL_HEADERS.map((header) => headers[header] ?? null);
   const scopeName = headers['x-cachewright-scope'] ?? null;
   const workspace = headers['anthropic-workspace-id'] ?? null;
@@ -51,7 +71,8 @@ export function relevantHeaders(headers: HeaderMap): readonly (readonly [string,
     .toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** The headers without those that are ours. */
+/** The headers without those that are ours, with names in lower case. */
 export function withoutOwnHeaders(headers: HeaderMap): HeaderMap {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !OWN_HEADERS.has(name)));
+  const lower = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
+  return Object.fromEntries(lower.filter(([name]) => !OWN_HEADERS.has(name)));
 }

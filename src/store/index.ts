@@ -4,6 +4,7 @@ import type { MemcachedCacheOptions } from './cache/memcached-cache.ts';
 import type { RedisCacheOptions } from './cache/redis-cache.ts';
 import type { ChangeFeed, RedisFeedOptions } from './redis/redis-feed.ts';
 import type { Leases, RedisLeasesOptions } from './redis/redis-leases.ts';
+import type { RedisFlightsOptions, SharedFlights } from './redis/redis-flights.ts';
 import type { Jobs, RedisJobsOptions } from './redis/redis-jobs.ts';
 import type { KeepBook, KeepBookOptions } from './redis/keep-book.ts';
 import type { RedisStoreOptions } from './redis/redis-store.ts';
@@ -19,6 +20,7 @@ export { createDocuments, type Documents, type ReadDocument } from './documents.
 export { createMemoryStore, type MemoryStoreOptions } from './memory-store.ts';
 export { placeInStore } from './place-in-store.ts';
 export type { ChangeFeed, FeedBatch, RedisFeedOptions } from './redis/redis-feed.ts';
+export type { LedFlight, RedisFlightsOptions, SharedFlights } from './redis/redis-flights.ts';
 export type { Leases, RedisLeasesOptions } from './redis/redis-leases.ts';
 export type { Claim, DueKey, KeepBook, KeepBookOptions, KnownEntry, Taken } from './redis/keep-book.ts';
 export type { Job, Jobs, RedisJobsOptions } from './redis/redis-jobs.ts';
@@ -95,6 +97,16 @@ export async function openRedisFeed(options: RedisFeedOptions): Promise<ChangeFe
 export async function openRedisLeases(options: RedisLeasesOptions): Promise<Leases> {
   const { RedisLeases } = await import('./redis/redis-leases.ts');
   return RedisLeases.open(options);
+}
+
+/**
+ * Where the machines of a fleet agree on which of them fetches what, on a Redis server; the client is loaded by this call.
+ *
+ * @throws RangeError for a URL that is none; StoreError `STORE_UNUSABLE` when the package ioredis is not installed.
+ */
+export async function openRedisFlights(options: RedisFlightsOptions): Promise<SharedFlights> {
+  const { RedisFlights } = await import('./redis/redis-flights.ts');
+  return RedisFlights.open(options);
 }
 
 /**

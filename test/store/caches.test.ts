@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
 import {
   createMemoryCache,
@@ -62,6 +62,7 @@ describe.runIf(hasMemcached)('with a memcached', () => {
 
   it('freezes, calls end within their budget, then without waiting; thawed, it is used again', async () => {
     const own = await startMemcached();
+    onTestFinished(() => own.kill());
     const store = await openMemcachedCache({ server: own.server });
     await store.put('k', Buffer.from('x'), 60_000);
     own.freeze();

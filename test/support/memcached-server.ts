@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 
+import { freezeProcess } from './freeze.ts';
+
 const BINARY = ['/usr/bin/memcached', '/usr/local/bin/memcached'].find((file) => existsSync(file));
 
 /** Is there a Memcached server to test with? */
@@ -72,7 +74,7 @@ export async function startMemcached(args: readonly string[] = []): Promise<Memc
   let child: ChildProcess | null = started.child;
   return {
     server: `127.0.0.1:${port}`,
-    freeze: () => void child?.kill('SIGSTOP'),
+    freeze: () => freezeProcess(child),
     thaw: () => void child?.kill('SIGCONT'),
     async kill() {
       const dying = child;

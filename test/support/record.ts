@@ -60,6 +60,8 @@ export function recordOf(more: Partial<RequestRecord> = {}): RequestRecord {
     prediction: null,
     savings: null,
     misses: [],
+    shape: null,
+    diagnostics: null,
     responses: null,
     plan: null,
     gate: null,

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
+import { freezeProcess } from './freeze.ts';
+
 const BINARY = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'].find((file) => existsSync(file));
 
 /** Is there a Redis server to test with? */
@@ -83,7 +85,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     url: `redis://${user}127.0.0.1:${port}`,
     port,
     folder,
-    freeze: () => void child?.kill('SIGSTOP'),
+    freeze: () => freezeProcess(child),
     thaw: () => void child?.kill('SIGCONT'),
     kill,
     async start() {

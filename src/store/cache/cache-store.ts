@@ -1,3 +1,4 @@
+import type { SharedFlights } from '../redis/redis-flights.ts';
 import { StoreError } from '../store.ts';
 
 /**
@@ -10,6 +11,8 @@ import { StoreError } from '../store.ts';
 export interface CacheStore {
   /** What kind of store, for people. */
   readonly kind: string;
+  /** Where those who share the store can agree on who fetches what it does not hold; missing where that cannot be. */
+  readonly flights?: SharedFlights;
   /** null when there is no such value. */
   get(key: string): Promise<Uint8Array | null>;
   /** @throws StoreError `STORE_VALUE_TOO_LARGE`, `STORE_FULL`, `STORE_UNUSABLE` */

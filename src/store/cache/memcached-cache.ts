@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import type { MemcacheClient } from 'memcache-client';
 
 import { isObject } from '../../core/index.ts';
-import { systemClock, systemTimers, type Clock, type Timers } from '../../runtime/index.ts';
+import { afterPatience, systemClock, systemTimers, type Clock, type Timers } from '../../runtime/index.ts';
 import { Breaker } from '../redis/breaker.ts';
 import { StoreError } from '../store.ts';
 import { checkSize, checkTtl, MARK_TTL_MS, type CacheStore } from './cache-store.ts';
@@ -169,7 +169,7 @@ export class MemcachedCache implements CacheStore {
 
   #inTime<Result>(work: () => Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const cancel = this.#timers.after(this.#timeoutMs, () => {
+      const cancel = afterPatience(this.#timers, this.#timeoutMs, () => {
         const message = `${this.#shown} did not answer within ${this.#timeoutMs} ms`;
         reject(new StoreError('STORE_UNUSABLE', message));
       });

@@ -1,5 +1,7 @@
 import { StoreError } from '../store.ts';
+import { RedisFlights } from '../redis/redis-flights.ts';
 import type { RedisLink } from '../redis/redis-link.ts';
+import { GatheredReads } from './gathered-reads.ts';
 import { checkSize, checkTtl, MARK_TTL_MS, type CacheStore } from './cache-store.ts';
 
 export interface RedisCacheOptions {
@@ -19,7 +21,9 @@ const NAME_PATTERN = /^[\w.-]{1,64}$/;
 /** A cache on a Redis server, with its plain commands: the server drops what has expired, and what it has no room for. */
 export class RedisCache implements CacheStore {
   readonly kind = 'redis' as const;
+  readonly flights: RedisFlights;
   readonly #link: RedisLink;
+  readonly #reads = new GatheredReads((keys) => this.#readMany(keys));
   readonly #prefix: string;
   readonly #valueBytesMax: number;
 
@@ -31,13 +35,13 @@ export class RedisCache implements CacheStore {
     if (!NAME_PATTERN.test(name))
       throw new RangeError('a name has 1 to 64 letters, digits, dots, dashes or underscores');
     this.#link = link;
+    this.flights = new RedisFlights(link, name);
     this.#prefix = `cachewright:${name}:`;
     this.#valueBytesMax = valueBytesMax;
   }
 
   async get(key: string): Promise<Uint8Array | null> {
-    const found = await this.#link.call('GET', [this.#valueKey(key)]);
-    return Buffer.isBuffer(found) ? found : null;
+    return this.#reads.read(this.#valueKey(key));
   }
 
   async put(key: string, bytes: Uint8Array, ttlMs: number): Promise<void> {
@@ -51,13 +55,8 @@ export class RedisCache implements CacheStore {
 
   async readMarks(names: readonly string[]): Promise<readonly (string | null)[]> {
     if (names.length === 0) return [];
-    const found = await this.#link.call(
-      'MGET',
-      names.map((name) => this.#markKey(name)),
-    );
-    if (!Array.isArray(found))
-      throw new StoreError('STORE_UNUSABLE', `${this.#link.shown} answers in another form`);
-    return found.map((value: unknown) => (Buffer.isBuffer(value) ? value.toString('utf8') : null));
+    const found = await this.#readMany(names.map((name) => this.#markKey(name)));
+    return found.map((value) => value?.toString('utf8') ?? null);
   }
 
   async setMark(name: string, value: string, isOnlyIfAbsent: boolean): Promise<void> {
@@ -67,6 +66,13 @@ export class RedisCache implements CacheStore {
 
   async close(): Promise<void> {
     this.#link.close();
+  }
+
+  async #readMany(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
+    const found = await this.#link.call('MGET', keys);
+    if (!Array.isArray(found))
+      throw new StoreError('STORE_UNUSABLE', `${this.#link.shown} answers in another form`);
+    return found.map((value: unknown) => (Buffer.isBuffer(value) ? value : null));
   }
 
   #valueKey(key: string): string {

@@ -1,6 +1,6 @@
 import type { Redis, RedisOptions } from 'ioredis';
 
-import { systemClock, systemTimers, type Clock, type Timers } from '../../runtime/index.ts';
+import { afterPatience, systemClock, systemTimers, type Clock, type Timers } from '../../runtime/index.ts';
 import { StoreError } from '../store.ts';
 import { Breaker } from './breaker.ts';
 import { readRedisUrl, showRedisAddress, type RedisAddress } from './redis-url.ts';
@@ -155,11 +155,20 @@ class IoredisLink implements RedisLink {
   #inTime(answer: Promise<unknown>, waitMs: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const limitMs = this.#timeoutMs + waitMs;
-      const cancel = this.#timers.after(limitMs, () => {
+      const cancel = afterPatience(this.#timers, limitMs, () => {
         const message = `${this.shown} did not answer within ${limitMs} ms`;
         reject(new StoreError('STORE_UNUSABLE', message));
       });
-      answer.then(resolve, reject).finally(cancel);
+      answer.then(
+        (result) => {
+          cancel();
+          resolve(result);
+        },
+        (error: unknown) => {
+          cancel();
+          reject(error);
+        },
+      );
     });
   }
 }

@@ -1,0 +1,166 @@
+import { LRUCache } from 'lru-cache';
+
+import {
+  addCosts,
+  billTokens,
+  resolveModel,
+  toCacheRequest,
+  type Breakpoint,
+  type CacheRequest,
+  type PicoUsd,
+} from '../core/index.ts';
+import type { RequestRecord, ResponseTierRecord } from '../ledger/index.ts';
+import type { SavedRequest } from '../responses/index.ts';
+import { pricingOf, readUsage, type BilledUsage } from '../wire/index.ts';
+import { scaleOutcome } from './account.ts';
+import { readRequest, type ReadRequest } from './analysis.ts';
+import type { EngineContext } from './context.ts';
+import { createRecordId } from './options.ts';
+import { modeOf, scopeOf, tagsOf, type Headers } from './request-facts.ts';
+
+/** A request that was answered without being sent. */
+export interface UnsentRequest {
+  readonly path: string;
+  readonly headers: Headers;
+  readonly model: string;
+  /** When it arrived, ms since 1970 UTC. */
+  readonly atMs: number;
+  readonly status: number;
+  readonly responses: ResponseTierRecord;
+  /** The answer broke off. */
+  readonly error: string | null;
+  /** After arrival, in ms. */
+  readonly firstByteMs: number;
+}
+
+/** What the engine says of requests that are answered without being sent. */
+export interface UnsentRequests {
+  /** A new id for a record. */
+  createId(): string;
+  /**
+   * What such a request would be billed if it were sent now: what is in the prompt cache is read, and the rest paid for.
+   * null where nobody can tell.
+   */
+  costNow(saved: SavedRequest): PicoUsd | null;
+  /** Notes it in the ledger, as a request that nothing was billed for. */
+  record(id: string, request: UnsentRequest): void;
+}
+
+/** Blocks of prompts that are kept to be asked about again. */
+const KNOWN_BLOCKS_MAX = 100_000;
+/** So long a cost is good: entries live for minutes. */
+const COST_AGE_MS_MAX = 1_000;
+interface KnownRequest {
+  readonly request: CacheRequest;
+  readonly usage: BilledUsage;
+  /** null: it cannot be told. */
+  cost: PicoUsd | null;
+  costAtMs: number;
+}
+
+/** The markers it would have: the client's; else, where the answer was billed with caching, one at the end. */
+function breakpointsOf({ prompt }: ReadRequest, usage: BilledUsage): readonly Breakpoint[] {
+  if (prompt.breakpoints.length > 0) return prompt.breakpoints;
+  if (usage.readTokens + usage.write5mTokens + usage.write1hTokens === 0) return [];
+  const blockIndex = prompt.blocks.findLastIndex((block) => block.canCarryMarker);
+  const ttl = usage.write1hTokens > 0 ? '1h' : '5m';
+  return blockIndex < 0 ? [] : [{ blockIndex, ttl, origin: 'automatic' }];
+}
+
+class Unsent implements UnsentRequests {
+  readonly #context: EngineContext;
+  readonly #known = new LRUCache<string, KnownRequest>({
+    maxSize: KNOWN_BLOCKS_MAX,
+    sizeCalculation: ({ request }) => 1 + request.prefixIds.length,
+  });
+
+  constructor(context: EngineContext) {
+    this.#context = context;
+  }
+
+  createId(): string {
+    return createRecordId(this.#context.options.random);
+  }
+
+  costNow(saved: SavedRequest): PicoUsd | null {
+    try {
+      const known = this.#known.get(saved.key) ?? this.#read(saved);
+      if (!known) return null;
+      if (Math.abs(saved.atMs - known.costAtMs) > COST_AGE_MS_MAX) {
+        known.cost = this.#price(known, saved);
+        known.costAtMs = saved.atMs;
+      }
+      return known.cost;
+    } catch {
+      this.#context.counters.failedAccounts += 1;
+      return null;
+    }
+  }
+
+  record(id: string, request: UnsentRequest): void {
+    const { options, scopeKey } = this.#context;
+    const { path, headers, model, atMs, status, responses, error, firstByteMs } = request;
+    const record: RequestRecord = {
+      id,
+      atMs,
+      scope: scopeOf(headers, scopeKey),
+      tags: tagsOf(headers),
+      // The query may hold a credential.
+      path: path.split('?')[0] ?? '',
+      model,
+      modelNote: null,
+      mode: modeOf(headers, options.mode),
+      status,
+      messageId: null,
+      stopReason: null,
+      usage: null,
+      cost: addCosts([]),
+      prediction: null,
+      savings: null,
+      misses: [],
+      shape: null,
+      diagnostics: null,
+      plan: null,
+      gate: null,
+      responses,
+      skipReason: null,
+      isResent: false,
+      isPartial: false,
+      error,
+      firstByteMs,
+      totalMs: options.clock.nowMs() - atMs,
+    };
+    try {
+      options.ledger.add(record);
+    } catch {
+      this.#context.counters.failedAccounts += 1;
+    }
+  }
+
+  #read({ key, target, headers, body, usage: wire }: SavedRequest): KnownRequest | null {
+    const usage = readUsage(wire);
+    // Several steps, each with a prompt of its own, of which only the first is known.
+    if (!usage || (usage.iterations?.length ?? 0) > 1) return null;
+    // A copy: what is read is kept, and the caller may write over its bytes.
+    const bytes = Buffer.from(body);
+    const scope = scopeOf(headers, this.#context.scopeKey);
+    const read = readRequest({ path: target, headers, body: bytes }, scope, this.#context);
+    if ('skipReason' in read) return null;
+    const request = toCacheRequest(read.prompt, read.chain, breakpointsOf(read, usage));
+    const known: KnownRequest = { request, usage, cost: null, costAtMs: -Infinity };
+    this.#known.set(key, known);
+    return known;
+  }
+
+  #price({ request, usage }: KnownRequest, { model, atMs }: SavedRequest): PicoUsd {
+    const { cacheModel, options } = this.#context;
+    const tokens = scaleOutcome(cacheModel.peek(request, atMs), usage);
+    const pricing = pricingOf(usage, atMs);
+    const { facts } = resolveModel(model, options.catalogue);
+    return billTokens(facts, tokens, pricing, usage.serverToolUse.webSearchRequests).totalPicoUsd;
+  }
+}
+
+export function createUnsentRequests(context: EngineContext): UnsentRequests {
+  return new Unsent(context);
+}
