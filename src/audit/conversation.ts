@@ -1,4 +1,4 @@
-import type { LoggedCall, MissEvidence } from '../logs/index.ts';
+import type { LoggedCall, MissEvidence, RecordedCall } from '../logs/index.ts';
 import { totalInputTokens, type ModelFacts, type TokenCounts } from '../core/index.ts';
 import type { Segment } from './attribute.ts';
 import type { AuditPlanner } from './audit-planner.ts';
@@ -176,16 +176,33 @@ const RECORDED_PARTS: Readonly<Record<string, PartName>> = {
   expired: 'expired',
   below_minimum: 'below_minimum',
   never_written: 'start',
+  unmarked: 'unmarked',
+  changed_tools: 'changed_tools',
+  changed_system: 'changed_system',
+  changed_messages: 'changed_messages',
+  changed_model: 'model_switch',
 };
 
 /** A miss of fewer tokens than this share of the prediction lies within the error of estimated tokens. */
 const PREDICTION_ERROR = 0.1;
 
-/** The gateway names no conversation, but says itself why nothing was read, and what it expected to be. */
+function describeRecordedMisses(situation: Situation, misses: RecordedCall['misses']): Verdict {
+  const { tokens, newTokens, endTokens } = situation;
+  let left = newTokens;
+  const segments = misses.map((miss) => {
+    const missed = Math.min(left, miss.tokens);
+    left -= missed;
+    return { part: RECORDED_PARTS[miss.evidence] ?? 'unknown', tokens: missed };
+  });
+  const all = segmentsOf(...segments, { part: 'new_content', tokens: left });
+  return { segments: all, sharedTokens: tokens.readTokens, endTokens };
+}
+
+/** The gateway names no conversation, but says itself what was missed and why, and what it expected to be read. */
 function describeRecorded(situation: Situation): Verdict {
   const { call, tokens } = situation;
-  const { miss = null, predictedReadTokens = null } = call.recorded ?? {};
-  if (miss !== null) return describeAll(situation, RECORDED_PARTS[miss] ?? 'unknown');
+  const { misses = [], predictedReadTokens = null } = call.recorded ?? {};
+  if (misses.length > 0) return describeRecordedMisses(situation, misses);
   const expected = predictedReadTokens ?? 0;
   const isShort = expected - tokens.readTokens > expected * PREDICTION_ERROR;
   return describeRepeat(situation, 'unknown', isShort ? expected : 0);

@@ -1,8 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { defaultCatalogue, totalInputTokens, type CacheOutcome } from '../core/index.ts';
+import {
+  defaultCatalogue,
+  emptyCacheState,
+  totalInputTokens,
+  type CacheOutcome,
+  type TokenCounts,
+} from '../core/index.ts';
 import { readUsage, type BilledUsage } from '../wire/index.ts';
-import { nothingKnown } from '../ledger/index.ts';
+import { nothingKnown, type Miss } from '../ledger/index.ts';
 import { accountFor, scaleOutcome } from './account.ts';
 import type { Forecast } from './cache-model.ts';
 
@@ -34,6 +40,7 @@ function forecastOf(sent: CacheOutcome, client = sent, automatic = sent): Foreca
     automatic,
     isInFlight: false,
     readLeftMs: sent.hit ? 60_000 : null,
+    asked: { startMs: AT_MS, state: emptyCacheState },
     begin: nothing,
     cancel: nothing,
   };
@@ -47,11 +54,12 @@ const account = (
   usage: BilledUsage,
   forecast: Forecast | null = null,
   modelId = MODEL,
-): ReturnType<typeof accountFor> => accountFor(usage, modelId, forecast, AT_MS, defaultCatalogue);
+  trace: Parameters<typeof accountFor>[3] = null,
+): ReturnType<typeof accountFor> => accountFor(usage, modelId, forecast, trace, AT_MS, defaultCatalogue);
 
 describe('an answer without usage', () => {
   it('has no money at all', () => {
-    expect(accountFor(null, MODEL, null, AT_MS, defaultCatalogue)).toEqual({
+    expect(accountFor(null, MODEL, null, null, AT_MS, defaultCatalogue)).toEqual({
       usage: null,
       cost: null,
       prediction: null,
@@ -227,48 +235,29 @@ describe('the prediction', () => {
   });
 });
 
-describe('a miss', () => {
-  const usage = usageOf({ input_tokens: 100, cache_creation_input_tokens: 1_900, output_tokens: 50 });
-  const missFor = (sent: CacheOutcome, billed = usage): unknown =>
-    account(billed, forecastOf(sent)).misses[0];
-  const near = (reason: 'in_flight' | 'expired'): CacheOutcome =>
-    outcome({ uncachedTokens: 2_000, nearMiss: { reason, blockIndex: 0, tokens: 900 } });
+describe('misses', () => {
+  const found: Miss = { reason: 'expired', tokens: 1, costPicoUsd: 1n, evidence: nothingKnown };
+  const seen: unknown[] = [];
+  const trace = {
+    misses: (_forecast: Forecast, billed: TokenCounts): readonly Miss[] => {
+      seen.push(billed.uncachedTokens);
+      return [found];
+    },
+  };
+  const iteration = { type: 'message', input_tokens: 70, output_tokens: 1 };
+  const ask = (usage: BilledUsage): readonly Miss[] =>
+    account(usage, forecastOf(outcome()), MODEL, trace).misses;
 
-  it('costs what was paid for the prompt beyond reading it', () => {
-    const paid = 100n * 4_000_000n + 1_900n * 5_000_000n;
-    expect(missFor(outcome({ uncachedTokens: 2_000 }))).toEqual({
-      reason: 'never_written',
-      tokens: 2_000,
-      costPicoUsd: paid - 2_000n * 200_000n,
-      evidence: nothingKnown,
-    });
+  it('are asked for what one pass over the prompt was billed for', () => {
+    expect(ask(usageOf({ input_tokens: 100 }))).toEqual([found]);
+    const iterations = [iteration, { ...iteration, input_tokens: 90 }];
+    expect(ask(usageOf({ input_tokens: 160, iterations }))).toEqual([found]);
+    expect(seen).toEqual([100, 70]);
   });
 
-  it.each([
-    ['in_flight', near('in_flight')],
-    ['expired', near('expired')],
-    ['never_written', outcome({ uncachedTokens: 2_000 })],
-    ['evicted_or_unknown', outcome({ readTokens: 2_000 })],
-  ])('is %s', (reason, sent) => {
-    expect(missFor(sent)).toMatchObject({ reason });
-  });
-
-  it('of a short prompt is below the minimum, whatever else', () => {
-    const short = usageOf({ input_tokens: 511 });
-    for (const sent of [near('expired'), outcome({ readTokens: 500 })])
-      expect(missFor(sent, short)).toMatchObject({ reason: 'below_minimum', tokens: 511 });
-    expect(missFor(outcome({ uncachedTokens: 512 }), usageOf({ input_tokens: 512 }))).toMatchObject({
-      reason: 'never_written',
-    });
-  });
-
-  it('is none where something was read', () => {
-    expect(
-      missFor(near('expired'), usageOf({ input_tokens: 9_000, cache_read_input_tokens: 1 })),
-    ).toBeUndefined();
-  });
-
-  it('is not claimed without a forecast', () => {
-    expect(account(usage).misses).toEqual([]);
+  it('are not claimed where the bill is of several passes, nor without a forecast', () => {
+    const searched = usageOf({ input_tokens: 100, server_tool_use: { web_search_requests: 1 } });
+    expect(ask(searched)).toEqual([]);
+    expect(account(usageOf({ input_tokens: 100 }), null, MODEL, trace).misses).toEqual([]);
   });
 });

@@ -13,16 +13,10 @@ import {
   type PricingContext,
   type TokenCounts,
 } from '../core/index.ts';
-import {
-  nothingKnown,
-  type Miss,
-  type MissReason,
-  type Prediction,
-  type RequestRecord,
-  type Savings,
-} from '../ledger/index.ts';
+import type { Prediction, RequestRecord, Savings } from '../ledger/index.ts';
 import { pricingOf, type BilledUsage } from '../wire/index.ts';
 import type { Forecast } from './cache-model.ts';
+import type { MissTrace } from './miss-trace.ts';
 
 /** Tokens that are paid for, at the prices of a model. */
 interface BilledPart {
@@ -109,31 +103,15 @@ function savedByPlan(
 /** Without a forecast the bytes went out as they came. */
 const NOTHING_PLANNED = { clientPicoUsd: 0n, automaticPicoUsd: 0n };
 
-function missReason(forecast: Forecast, billed: TokenCounts, minimum: number): MissReason {
-  if (totalInputTokens(billed) < minimum) return 'below_minimum';
-  if (forecast.sent.readTokens > 0) return 'evicted_or_unknown';
-  return forecast.sent.nearMiss?.reason ?? (forecast.isInFlight ? 'in_flight' : 'never_written');
-}
-
-/** Why nothing was read, and what reading the prompt would have spared; nothing when something was. */
-function missesOf(
-  forecast: Forecast,
-  billed: TokenCounts,
-  model: ModelFacts,
-  pricing: PricingContext,
-): readonly Miss[] {
-  if (billed.readTokens > 0) return [];
-  const tokens = totalInputTokens(billed);
-  const paid = billTokens(model, { ...billed, outputTokens: 0 }, pricing).totalPicoUsd;
-  const asRead = billTokens(model, { ...noTokens, readTokens: tokens }, pricing).totalPicoUsd;
-  return [
-    {
-      reason: missReason(forecast, billed, model.minCacheableTokens),
-      tokens,
-      costPicoUsd: paid - asRead,
-      evidence: nothingKnown,
-    },
-  ];
+/**
+ * The counters of the pass that was made over the prompt; null where several were, and the bill tells only their sum. The
+ * first iteration of an answer is the prompt as it was sent; what server tools add comes after it (spec 5.3).
+ */
+function firstPass(usage: BilledUsage): TokenCounts | null {
+  const { iterations, serverToolUse } = usage;
+  if (iterations !== null && iterations.length > 0)
+    return iterations.find(({ type, model }) => type === 'message' && model === null) ?? null;
+  return Object.values(serverToolUse).every((requests) => requests === 0) ? usage : null;
 }
 
 /** The part of a record that is about money; all null without a bill, and nothing predicted without a forecast. */
@@ -144,6 +122,7 @@ export function accountFor(
   usage: BilledUsage | null,
   modelId: string,
   forecast: Forecast | null,
+  trace: Pick<MissTrace, 'misses'> | null,
   atMs: number,
   catalogue: Catalogue,
 ): Account {
@@ -156,11 +135,12 @@ export function accountFor(
   if (!forecast) {
     return { usage, cost, prediction: null, savings: { noCachingPicoUsd, ...NOTHING_PLANNED }, misses: [] };
   }
+  const pass = firstPass(usage);
   return {
     usage,
     cost,
     prediction: predictionOf(forecast, usage),
     savings: { noCachingPicoUsd, ...savedByPlan(forecast, usage, model, pricing) },
-    misses: missesOf(forecast, usage, model, pricing),
+    misses: (pass && trace?.misses(forecast, pass, model, pricing)) ?? [],
   };
 }

@@ -13,7 +13,7 @@ function decodeError(body: Uint8Array, encoding: string): string {
   }
 }
 
-/** Is an error answer a sentence about `cache_control`? */
-export function namesMarkers(body: Uint8Array, encoding: string): boolean {
-  return decodeError(body, encoding).includes('cache_control');
+/** Does an error answer name a member of the request, such as `cache_control`? */
+export function names(member: string, body: Uint8Array, encoding: string): boolean {
+  return decodeError(body, encoding).includes(member);
 }

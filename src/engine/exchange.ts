@@ -2,10 +2,12 @@ import { stringMember } from '../core/index.ts';
 import type { GateRecord, RequestRecord } from '../ledger/index.ts';
 import { asSent } from '../planner/index.ts';
 import { NOTHING_READ, type BilledUsage, type UsageReading } from '../wire/index.ts';
-import { accountFor, type Account } from './account.ts';
+import type { Account } from './account.ts';
 import type { Analysis, ReadRequest } from './analysis.ts';
 import type { EngineContext } from './context.ts';
-import { namesMarkers } from './error-answer.ts';
+import type { Exchange, ResponseFacts } from './exchange-port.ts';
+import { MissReport } from './miss-report.ts';
+import { names } from './error-answer.ts';
 import { GatePass } from './gate.ts';
 import { settlementOf } from './guard-costs.ts';
 import { learn } from './learn.ts';
@@ -20,36 +22,6 @@ import {
   type Prepared,
 } from './prepare.ts';
 import { createResponseTap, type ResponseTap } from './response-tap.ts';
-
-/** Headers of an answer that matter here. */
-export interface ResponseFacts {
-  readonly status: number;
-  readonly contentType: string;
-  readonly contentEncoding: string;
-}
-
-/**
- * One request's way, driven by whoever moves the bytes: send `bytes`, then report what comes back in the order
- * `responseStart`, `data` as often as it comes, and once `complete` or `fail`.
- */
-export interface Exchange {
-  readonly id: string;
-  /** What to send upstream; the original once the plan was refused. Not for a body that is too long to be held. */
-  readonly bytes: Buffer;
-  /**
-   * Resolves when the request should be sent, which is after another that is writing what this one would read; null: now.
-   * Asked once, before `bytes`; whoever does not ask does not wait. After `fail` it resolves soon, and nothing is to be sent.
-   */
-  ready(): Promise<void> | null;
-  /** `hold`: keep this (small) answer back and ask `judgeHeld` with its body. */
-  responseStart(facts: ResponseFacts): 'pass' | 'hold';
-  /** `resend`: the answer is about our markers; send `bytes`, which now is the original, once more. */
-  judgeHeld(body: Uint8Array): 'pass' | 'resend';
-  data(chunk: Uint8Array): void;
-  complete(): void;
-  /** The answer broke off, or never came. */
-  fail(reason: string): void;
-}
 
 /** Characters of a model id that are kept. */
 const MODEL_LENGTH_MAX = 200;
@@ -67,6 +39,7 @@ class OpenExchange implements Exchange {
   /** Until it is planned, which is when it goes out. */
   readonly #read: ReadRequest | null = null;
   #made: Prepared | null = null;
+  readonly #report: MissReport;
   #sentMs: number;
   #response: ResponseFacts | null = null;
   #tap: ResponseTap | null = null;
@@ -79,6 +52,7 @@ class OpenExchange implements Exchange {
     const { options } = context;
     this.#context = context;
     this.#request = request;
+    this.#report = new MissReport(context);
     this.#atMs = options.clock.nowMs();
     this.id = createRecordId(options.random);
     this.#scope = scopeOf(request.headers, context.scopeKey);
@@ -125,6 +99,8 @@ class OpenExchange implements Exchange {
     const made = prepare(this.#context, this.#request, read, { scope: this.#scope, mode: this.#mode, atMs });
     this.#made = made;
     const { analysis, forecast } = made;
+    const asker = { id: this.id, scope: this.#scope, mode: this.#mode };
+    this.#tryOwn(() => this.#report.observe(made, asker));
     if (analysis && forecast)
       this.#tryOwn(() => this.#context.findings.observe(this.#scope, analysis, forecast, atMs));
     this.#tryOwn(() => this.#pass?.lead(made));
@@ -132,7 +108,7 @@ class OpenExchange implements Exchange {
   }
 
   get bytes(): Buffer {
-    return this.#prepared.bytes;
+    return this.#report.asking ?? this.#prepared.bytes;
   }
 
   /** Step 2: the response begins; from now on what the request wrote can be read (spec 4.4). */
@@ -140,7 +116,8 @@ class OpenExchange implements Exchange {
     this.#response = response;
     const { analysis, isApplied } = this.#prepared;
     const hasOurs = isApplied && (analysis?.plan.added.length ?? 0) > 0;
-    if (response.status === 400 && hasOurs) return 'hold';
+    const isOurs = !this.#isResent && (hasOurs || this.#report.asking !== null);
+    if (response.status === 400 && isOurs) return 'hold';
     this.#beginResponse(response);
     this.#tryOwn(() => (response.status < 400 ? this.#beginEntries() : this.#pass?.fail()));
     this.#tryOwn(() => this.#context.keepAlive.refused(this.#scope, response.status));
@@ -151,9 +128,15 @@ class OpenExchange implements Exchange {
   judgeHeld(body: Uint8Array): 'pass' | 'resend' {
     const { analysis } = this.#prepared;
     const response = this.#response;
-    const isAboutMarkers = namesMarkers(body, response?.contentEncoding ?? '');
-    if (analysis && isAboutMarkers) {
+    const isAbout = (member: string): boolean => names(member, body, response?.contentEncoding ?? '');
+    if (analysis && isAbout('cache_control')) {
       this.#giveUpPlan(analysis);
+      return 'resend';
+    }
+    if (this.#report.asking && isAbout('diagnostics')) {
+      this.#report.drop(true);
+      this.#isResent = true;
+      this.#response = null;
       return 'resend';
     }
     if (response) this.#beginResponse(response);
@@ -178,8 +161,10 @@ class OpenExchange implements Exchange {
     const { analysis, forecast, ticket } = this.#prepared;
     const { planner, guard } = this.#context.options;
     forecast?.begin(nowMs);
+    if (forecast) this.#report.begin(forecast);
     if (ticket) planner.begin(ticket, nowMs);
-    if (analysis && forecast) guard.settle(analysis.family, settlementOf(analysis, forecast), this.#sentMs);
+    if (analysis && forecast)
+      guard.settle(analysis.family, settlementOf(analysis, forecast, this.#mode), this.#sentMs);
     this.#pass?.begin(this.#isResent ? null : nowMs - this.#sentMs);
     const origin = { scope: this.#scope, mode: this.#mode, atMs: this.#sentMs };
     this.#context.keepAlive.answered(this.#request, origin, this.#prepared);
@@ -199,6 +184,7 @@ class OpenExchange implements Exchange {
   #giveUpPlan(analysis: Analysis): void {
     const { counters, refusedPlans, cacheModel, options } = this.#context;
     counters.refusedPlans += 1;
+    this.#report.drop(false);
     refusedPlans.add(this.#scope, analysis.prompt.model.facts.id, analysis.plan, addedTypes(analysis));
     this.#tryOwn(() => this.#cancelEntries());
     this.#tryOwn(() => this.#pass?.fail());
@@ -233,6 +219,7 @@ class OpenExchange implements Exchange {
     this.#tryOwn(() => this.#pass?.fail());
     const hasFailed = !this.#response || this.#response.status >= 400;
     if (hasFailed) this.#tryOwn(() => this.#cancelEntries());
+    if (hasFailed) this.#report.cancel();
     const settle = (reading: UsageReading): void =>
       this.#tryOwn(() => {
         this.#record(reading, error);
@@ -248,6 +235,7 @@ class OpenExchange implements Exchange {
     const { analysis, skipReason } = this.#prepared;
     const atMs = this.#atMs;
     const model = analysis ? (stringMember(analysis.body, 'model') ?? '') : (reading.model ?? '');
+    const account = this.#account(reading.usage, model);
     const record: RequestRecord = {
       id: this.id,
       atMs,
@@ -258,22 +246,31 @@ class OpenExchange implements Exchange {
       model: model.slice(0, MODEL_LENGTH_MAX),
       modelNote: analysis?.prompt.model.note ?? null,
       mode: this.#mode,
-      status: this.#response?.status ?? 0,
       messageId: reading.messageId,
       stopReason: reading.stopReason,
-      ...this.#account(reading.usage, model),
+      ...account,
+      ...this.#report.parts(reading, account.misses),
       plan: summarisePlan(this.#prepared),
       gate: this.#gateRecord(reading.usage),
-      responses: null,
+      responses: this.#request.responses?.() ?? null,
       skipReason,
       isResent: this.#isResent,
       isPartial: reading.started && !reading.complete,
       error: error ?? reading.error?.type ?? null,
-      firstByteMs: this.#firstByteMs === null ? null : this.#firstByteMs - atMs,
-      totalMs: options.clock.nowMs() - atMs,
+      ...this.#times,
     };
     this.#tryOwn(() => options.integrity.check(record));
     options.ledger.add(record);
+    this.#tryOwn(() => this.#request.onRecord?.(record));
+  }
+
+  /** How and when it was answered. */
+  get #times(): Pick<RequestRecord, 'status' | 'firstByteMs' | 'totalMs'> {
+    return {
+      status: this.#response?.status ?? 0,
+      firstByteMs: this.#firstByteMs === null ? null : this.#firstByteMs - this.#atMs,
+      totalMs: this.#context.options.clock.nowMs() - this.#atMs,
+    };
   }
 
   #gateRecord(usage: BilledUsage | null): GateRecord | null {
@@ -284,11 +281,10 @@ class OpenExchange implements Exchange {
 
   /** An answer that cannot be priced still keeps its counters. */
   #account(usage: BilledUsage | null, model: string): Account {
-    const { options } = this.#context;
+    const { catalogue } = this.#context.options;
+    const { forecast } = this.#prepared;
     let account: Account = { usage, cost: null, prediction: null, savings: null, misses: [] };
-    this.#tryOwn(() => {
-      account = accountFor(usage, model, this.#prepared.forecast, this.#atMs, options.catalogue);
-    });
+    this.#tryOwn(() => (account = this.#report.account(usage, model, forecast, this.#atMs, catalogue)));
     return account;
   }
 }

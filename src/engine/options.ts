@@ -25,6 +25,11 @@ export interface EngineOptions {
   readonly mode: Mode;
   /** `respect` keeps the client's markers; `override` takes them out and places ours. @default 'respect' */
   readonly placement: 'respect' | 'override';
+  /**
+   * `on`: in `optimize` mode, requests ask the service why they missed (spec 10.1), where the client does not. What it says
+   * is in the record, and in the answer, which passes as it is. @default 'off'
+   */
+  readonly diagnostics: 'off' | 'on';
   readonly catalogue: Catalogue;
   readonly rules: CacheRules;
   readonly ledger: Ledger;
@@ -51,6 +56,7 @@ export function engineOptions(given: Partial<EngineOptions>): EngineOptions {
   return {
     mode: 'optimize',
     placement: 'respect',
+    diagnostics: 'off',
     catalogue: defaultCatalogue,
     rules,
     ledger: createMemoryLedger(),

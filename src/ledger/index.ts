@@ -1,5 +1,6 @@
 /** What requests cost, what caching saved, and what was missed. */
 import type { Ledger, OpenLedger } from './ledger.ts';
+import type { PostgresLedgerOptions } from './postgres/postgres-ledger.ts';
 import type { SqliteLedgerOptions } from './sqlite/sqlite-ledger.ts';
 
 export {
@@ -20,6 +21,7 @@ export { summarise } from './totals.ts';
 export {
   alerts,
   defaultRules,
+  watchIntegrity,
   type Alert,
   type AlertOptions,
   type AlertRule,
@@ -84,10 +86,14 @@ export type {
   ResponseTierRecord,
   Savings,
 } from './record.ts';
+export type { PostgresLedgerOptions } from './postgres/postgres-ledger.ts';
 export type { SqliteLedgerOptions } from './sqlite/sqlite-ledger.ts';
 
 /** Name of the ledger in a data folder. */
 const LEDGER_FILE = 'ledger.db';
+
+/** Name of the file in which records wait for a server. */
+const SPOOL_FILE = 'ledger-spool.jsonl';
 
 /**
  * Opens the ledger of a data folder for writing; the database is loaded by this call, not by importing. A file that is
@@ -100,13 +106,13 @@ export async function openSqliteLedger(
   dataDir: string,
   options: Omit<SqliteLedgerOptions, 'file'> = {},
 ): Promise<Ledger> {
-  const [{ SqliteLedger }, { systemClock, systemTimers }, { join }] = await Promise.all([
+  const [{ SqliteLedger }, { systemClock, systemTimers }, path] = await Promise.all([
     import('./sqlite/sqlite-ledger.ts'),
     import('../runtime/index.ts'),
     import('node:path'),
   ]);
   const ports = { clock: systemClock, timers: systemTimers };
-  return SqliteLedger.open({ ...options, file: join(dataDir, LEDGER_FILE) }, ports);
+  return SqliteLedger.open({ ...options, file: path.join(dataDir, LEDGER_FILE) }, ports);
 }
 
 /**
@@ -115,9 +121,48 @@ export async function openSqliteLedger(
  * @throws LedgerError `LEDGER_MISSING`, `LEDGER_UNUSABLE` or `LEDGER_FOREIGN`, with a sentence for people.
  */
 export async function openLedgerFile(dataDir: string): Promise<OpenLedger> {
-  const [{ LedgerFile }, { join }] = await Promise.all([
-    import('./sqlite/ledger-file.ts'),
+  const [{ LedgerFile }, path] = await Promise.all([import('./sqlite/ledger-file.ts'), import('node:path')]);
+  return new LedgerFile(path.join(dataDir, LEDGER_FILE));
+}
+
+/**
+ * Opens a ledger in Postgres, for any number of gateways; the client is loaded by this call. While the server is away
+ * records wait in a file of the data folder, which one gateway at a time may have.
+ *
+ * @throws RangeError for a URL that is none; LedgerError `LEDGER_FOREIGN` when the database is of a newer version,
+ *   `LEDGER_UNUSABLE` when the package pg is not installed.
+ */
+export async function openPostgresLedger(
+  dataDir: string,
+  options: Omit<PostgresLedgerOptions, 'spoolFile'>,
+): Promise<Ledger> {
+  const [{ PostgresLedger }, { systemClock, systemTimers }, path] = await Promise.all([
+    import('./postgres/postgres-ledger.ts'),
+    import('../runtime/index.ts'),
     import('node:path'),
   ]);
-  return new LedgerFile(join(dataDir, LEDGER_FILE));
+  const ports = { clock: systemClock, timers: systemTimers };
+  return PostgresLedger.open({ ...options, spoolFile: path.join(dataDir, SPOOL_FILE) }, ports);
+}
+
+/**
+ * Opens a ledger in Postgres for reading.
+ *
+ * @throws RangeError for a URL that is none; LedgerError `LEDGER_MISSING` or `LEDGER_UNUSABLE`, with a sentence for people
+ *   that never shows the password.
+ */
+export async function openPostgresReader(url: string): Promise<OpenLedger> {
+  const { PostgresReader } = await import('./postgres/postgres-reader.ts');
+  return PostgresReader.open({ url });
+}
+
+/**
+ * Asks a Postgres server whether it is there, lets us in, and has or takes a ledger that we know: null when all is well,
+ * else a sentence that says what is wrong.
+ *
+ * @throws RangeError for a URL that is none; LedgerError `LEDGER_UNUSABLE` when the package pg is not installed.
+ */
+export async function reachPostgres(url: string): Promise<string | null> {
+  const { PostgresReader } = await import('./postgres/postgres-reader.ts');
+  return PostgresReader.reach({ url });
 }

@@ -1,4 +1,4 @@
-import type { CostParts, PicoUsd, TokenCounts } from '../core/index.ts';
+import type { CostParts, Level, PicoUsd, TokenCounts } from '../core/index.ts';
 
 /** Why a prefix was not read. The words of the documentation where it has some (spec 6, 10.1). */
 export type MissReason =
@@ -16,7 +16,10 @@ export type MissReason =
 
 /** What a miss is concluded from. Every member is null where nobody knows. */
 export interface MissEvidence {
-  /** What of it changed: `added`, `removed`, `reordered`, `edited` tools, or the parameter (`tool_choice`, `thinking`, ...). */
+  /**
+   * What of it changed: `added`, `removed`, `reordered`, `edited` tools, or the parameter (`tool_choice`, `thinking`, ...);
+   * or more of the reason, a word of docs/misses.md.
+   */
   readonly detail: string | null;
   /** Where the first difference lies. */
   readonly level: 'tools' | 'system' | 'messages' | null;
@@ -141,6 +144,32 @@ export interface ResponseTierRecord {
   readonly savedMs: number | null;
 }
 
+/** What a prompt was made of, so that its misses can be looked into later: counts and hashes, no text. */
+export interface PromptShape {
+  /** Blocks by level; without those that are rendered elsewhere. */
+  readonly blocks: Readonly<Record<Level, number>>;
+  /** Bytes by level, as the client sent them. */
+  readonly bytes: Readonly<Record<Level, number>>;
+  /** The same for the same tools, system prompt and settings, whatever stands before them; null where there are none. */
+  readonly toolsHash: string | null;
+  readonly systemHash: string | null;
+  readonly settingsHash: string;
+  /** Of the last blocks, in their order. */
+  readonly lastHashes: readonly number[];
+}
+
+/** What the service itself said to a request that asked it why it missed (spec 10.1). */
+export interface RecordedDiagnostics {
+  /** Its word, such as `tools_changed` or `previous_message_not_found`; null where it found no difference. */
+  readonly reason: string | null;
+  /** Its estimate of the tokens that were lost: a magnitude, and no count. */
+  readonly missedTokens: number | null;
+  /** It had not finished comparing when it answered. */
+  readonly isPending: boolean;
+  /** Compared with the same earlier request, it says something else than `misses`. */
+  readonly isDisputed: boolean;
+}
+
 /** One request for a message; holds nothing of the prompt's text. */
 export interface RequestRecord {
   readonly id: string;
@@ -166,6 +195,10 @@ export interface RequestRecord {
   readonly savings: Savings | null;
   /** What was not read, in the order of the prompt. */
   readonly misses: readonly Miss[];
+  /** null for a body that was not read. */
+  readonly shape: PromptShape | null;
+  /** null where the request did not ask for them, or named no earlier message. */
+  readonly diagnostics: RecordedDiagnostics | null;
   readonly plan: PlanSummary | null;
   /** null where nothing waited. */
   readonly gate: GateRecord | null;

@@ -8,10 +8,22 @@ export function isGatewayRecord(value: JsonObject): boolean {
 }
 
 const EVIDENCE: Readonly<Record<string, MissEvidence>> = {
+  model_changed: 'changed_model',
+  tools_changed: 'changed_tools',
+  system_changed: 'changed_system',
+  messages_changed: 'changed_messages',
   in_flight: 'in_flight',
   expired: 'expired',
   below_minimum: 'below_minimum',
-  never_written: 'never_written',
+  // An entry that no breakpoint looks back to is as good as none.
+  outside_lookback: 'unmarked',
+};
+
+/** A setting changes the prompt from a level on: told by that level. */
+const PARAMETER_EVIDENCE: Readonly<Record<string, MissEvidence>> = {
+  tools: 'changed_tools',
+  system: 'changed_system',
+  messages: 'changed_messages',
 };
 
 const countOf = (value: unknown): number =>
@@ -35,15 +47,28 @@ function costOf(value: unknown): CostParts | null {
   return { ...parts, totalPicoUsd: Object.values(parts).reduce((sum, own) => sum + own, 0n) };
 }
 
+function evidenceOf({ reason, evidence }: JsonObject): MissEvidence {
+  const { level = null, detail = null } = isObject(evidence) ? evidence : {};
+  if (reason === 'never_written') return detail === null || detail === 'first' ? 'never_written' : 'unmarked';
+  const known =
+    reason === 'parameters_changed' ? PARAMETER_EVIDENCE[String(level)] : EVIDENCE[String(reason)];
+  return known ?? 'not_told';
+}
+
+function missesOf(misses: unknown): RecordedCall['misses'] {
+  const list: readonly unknown[] = Array.isArray(misses) ? misses : [];
+  return list
+    .filter(isObject)
+    .map((miss) => ({ evidence: evidenceOf(miss), tokens: countOf(miss['tokens']) }));
+}
+
 function recordedOf(record: JsonObject): RecordedCall | null {
   const cost = costOf(record['cost']);
   if (!cost) return null;
   const { misses, prediction, savings } = record;
-  const [miss] = Array.isArray(misses) ? misses : [];
-  const reason = isObject(miss) && typeof miss['reason'] === 'string' ? miss['reason'] : null;
   return {
     cost,
-    miss: reason === null ? null : (EVIDENCE[reason] ?? 'not_told'),
+    misses: missesOf(misses),
     predictedReadTokens: isObject(prediction) ? countOf(prediction['readTokens']) : null,
     automaticExtraPicoUsd: (isObject(savings) ? picoOf(savings['automaticPicoUsd']) : null) ?? 0n,
   };

@@ -23,6 +23,7 @@ export type MissEvidence =
   | 'in_flight'
   | 'expired'
   | 'never_written'
+  | 'unmarked'
   | 'below_minimum'
   | 'not_told';
 
@@ -37,8 +38,8 @@ export interface LoggedPrompt {
 /** What the gateway recorded of a call besides its usage. */
 export interface RecordedCall {
   readonly cost: CostParts;
-  /** Why nothing was read; null when something was, or when the gateway could not tell. */
-  readonly miss: MissEvidence | null;
+  /** What was not read although it had been there, and why, as far as the gateway could tell. */
+  readonly misses: readonly { readonly evidence: MissEvidence; readonly tokens: number }[];
   /** Read tokens that the gateway's model expected; null without a prediction. */
   readonly predictedReadTokens: number | null;
   /** What automatic caching would have cost beyond the bill, by the gateway's model. */

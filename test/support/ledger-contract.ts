@@ -187,6 +187,26 @@ function describeRecords(open: () => Promise<OpenedLedger>): void {
     });
   });
 
+  it('adds money of one batch to that of another to the pico-dollar', async () => {
+    await withLedger(open, async (ledger) => {
+      const amounts = [999_999_999_999n, 999_999_999_999n, -1n, 3n * 10n ** 18n + 7n, -(10n ** 20n) - 1n];
+      for (const [index, amount] of amounts.entries()) {
+        const missed = { reason: 'expired' as const, tokens: 1, costPicoUsd: amount, evidence: nothingKnown };
+        ledger.add(recordOf({ id: `r${index}`, cost: costOf(amount), misses: [missed, missed] }));
+        ledger.addOwn(ownCostOf({ id: `o${index}`, costPicoUsd: amount }));
+        await ledger.flush();
+      }
+      const sum = amounts.reduce((total, amount) => total + amount, 0n);
+      expect((await ledger.summary()).costPicoUsd).toBe(sum.toString());
+      for (const bucketMs of [BUCKET_MS, HOUR_MS, DAY_MS]) {
+        const misses = [{ reason: 'expired', requests: 5, tokens: 10, costPicoUsd: 2n * sum }];
+        expect(await ledger.timeline({}, bucketMs)).toMatchObject([
+          { atMs: 0, requests: 5, costPicoUsd: sum, ownCostPicoUsd: sum, misses },
+        ]);
+      }
+    });
+  });
+
   it('is empty at first, and refuses buckets of no length', async () => {
     await withLedger(open, async (ledger) => {
       expect(await ledger.summary()).toEqual(createMemoryLedger().summary());
@@ -218,7 +238,11 @@ export function describeLedgerContract(name: string, open: () => Promise<OpenedL
           await withLedger(open, async (ledger) => {
             const memory = createMemoryLedger();
             for (const kept of [memory, ledger]) {
-              records.forEach((more, index) => kept.add(recordOf({ id: `r${index}`, ...more })));
+              for (const [index, more] of records.entries()) {
+                kept.add(recordOf({ id: `r${index}`, ...more }));
+                // What is added up meets what was stored before.
+                if (index % 15 === 14) await kept.flush();
+              }
               own.forEach((more, index) => kept.addOwn(ownCostOf({ id: `o${index}`, ...more })));
             }
             await ledger.flush();
