@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { costOf, ownCostOf, recordOf, usageOf } from '../../test/support/record.ts';
-import { createMemoryLedger, RECORDS_MAX, summarise } from './memory-ledger.ts';
+import { createMemoryLedger, RECORDS_MAX } from './memory-ledger.ts';
 import { nothingKnown, type RequestRecord } from './record.ts';
+import { summarise } from './totals.ts';
 
 const numRuns = Math.ceil(100 * Number(process.env['CACHEWRIGHT_EFFORT'] ?? 1));
 const tokens = { uncachedTokens: 1, readTokens: 2, write5mTokens: 3, write1hTokens: 4, outputTokens: 5 };
@@ -105,9 +106,12 @@ describe('a summary', () => {
 });
 
 describe('what we spent ourselves', () => {
+  let spent = 0;
   const ledger = createMemoryLedger(10);
   const spend = (atMs: number, scope: string, model: string): void =>
-    ledger.addOwn(ownCostOf({ atMs, scope, model, costPicoUsd: 250_000_000_000n }));
+    ledger.addOwn(
+      ownCostOf({ id: `ping_${(spent += 1)}`, atMs, scope, model, costPicoUsd: 250_000_000_000n }),
+    );
   spend(10, 's', 'm');
   spend(20, 's', 'n');
   spend(30, 't', 'm');

@@ -1,0 +1,130 @@
+/** What the ledger costs a gateway at 1,000 requests a second: with it and without, in interleaved rounds of one run. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+import autocannon from 'autocannon';
+
+import { makeBodies } from '../gateway/bodies.ts';
+import { print, quantile } from './statistics.ts';
+
+const RATE = 1_000;
+const ROUNDS = 7;
+const BODY_BYTES = 2_000;
+const root = `${import.meta.dirname}/../..`;
+const children: ChildProcess[] = [];
+const folders: string[] = [];
+
+/** Ends every process that was started here. */
+export function stopAll(): void {
+  for (const child of children) child.kill();
+}
+
+interface Started {
+  readonly found: string;
+  readonly pid: number;
+}
+
+/** Clock ticks a second of `/proc/PID/stat`, the same on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** CPU that a process with all its threads has used so far, in ms. */
+function cpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1000;
+}
+
+async function start(args: readonly string[], pattern: RegExp): Promise<Started> {
+  const child = spawn(process.execPath, [...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+  children.push(child);
+  for await (const line of createInterface({ input: child.stdout })) {
+    const found = pattern.exec(line)?.[1];
+    if (found !== undefined) return { found, pid: child.pid ?? 0 };
+  }
+  throw new Error(`${args[0] ?? ''} ended before it listened`);
+}
+
+async function startGateway(upstream: string, ledger: 'file' | 'off'): Promise<Started> {
+  const folder = mkdtempSync(join(tmpdir(), 'cachewright-bench-'));
+  folders.push(folder);
+  const places = ['--port', '0', '--admin-port', '0', '--data-dir', folder, '--upstream', upstream];
+  const quiet = ['--json', '--log-level', 'silent', '--ledger', ledger];
+  const main = `${root}/src/cli/main.ts`;
+  return start([main, 'serve', ...places, ...quiet], /"name":"gateway","url":"([^"]+)"/);
+}
+
+interface Round {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly perSecond: number;
+  /** CPU of the gateway, all threads, for an answer. */
+  readonly cpuUs: number;
+}
+
+async function runRound(
+  { found: url, pid }: Started,
+  bodies: readonly string[],
+  seconds: number,
+): Promise<Round> {
+  const headers = {
+    'content-type': 'application/json',
+    'x-api-key': 'sk-ant-bench',
+    'anthropic-version': '2023-06-01',
+  };
+  const before = cpuMs(pid);
+  // What it sums up itself are whole milliseconds.
+  const latenciesMs: number[] = [];
+  const options = {
+    url: `${url}/v1/messages`,
+    connections: 32,
+    duration: seconds,
+    overallRate: RATE,
+    requests: bodies.map((body) => ({ method: 'POST' as const, headers, body })),
+  };
+  const result = await new Promise<autocannon.Result>((resolve, reject) => {
+    const running = autocannon(options, (error: unknown, summed) => {
+      if (error instanceof Error) reject(error);
+      else resolve(summed);
+    });
+    running.on('response', (_client, _status, _bytes, responseTimeMs) => latenciesMs.push(responseTimeMs));
+  });
+  if (result.non2xx + result.errors > 0) throw new Error(`${result.non2xx + result.errors} requests failed`);
+  return {
+    p50Ms: quantile(latenciesMs, 0.5),
+    p99Ms: quantile(latenciesMs, 0.99),
+    perSecond: result['2xx'] / result.duration,
+    cpuUs: ((cpuMs(pid) - before) * 1000) / Math.max(1, result['2xx']),
+  };
+}
+
+/** @returns whether the limits are kept. */
+export async function measureGateway(seconds: number): Promise<boolean> {
+  const { found: port } = await start([`${root}/bench/gateway/upstream.ts`], /^(\d+)$/);
+  const upstream = `http://127.0.0.1:${port}`;
+  const gateways = { on: await startGateway(upstream, 'file'), off: await startGateway(upstream, 'off') };
+  const bodies = makeBodies(BODY_BYTES, 64, false);
+  for (const gateway of Object.values(gateways)) await runRound(gateway, bodies, seconds);
+  const rounds: { on: Round; off: Round }[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    // The one that is measured first takes turns as well.
+    const first = round % 2 === 0 ? 'on' : 'off';
+    const one = await runRound(gateways[first], bodies, seconds);
+    const two = await runRound(gateways[first === 'on' ? 'off' : 'on'], bodies, seconds);
+    rounds.push(first === 'on' ? { on: one, off: two } : { on: two, off: one });
+  }
+  const gone = children.map((child) => once(child, 'exit'));
+  stopAll();
+  await Promise.all(gone);
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  const median = (pick: (round: { on: Round; off: Round }) => number): number =>
+    quantile(rounds.map(pick), 0.5);
+  const p50 = median(({ on, off }) => on.p50Ms / off.p50Ms);
+  const p99 = median(({ on, off }) => on.p99Ms / off.p99Ms);
+  print(
+    `gateway: ${RATE} requests/s, ${ROUNDS} rounds of ${seconds} s, ledger on / off: p50 ${p50.toFixed(3)} (${median(({ on }) => on.p50Ms).toFixed(2)} / ${median(({ off }) => off.p50Ms).toFixed(2)} ms), p99 ${p99.toFixed(3)} (${median(({ on }) => on.p99Ms).toFixed(1)} / ${median(({ off }) => off.p99Ms).toFixed(1)} ms), ${Math.round(median(({ on }) => on.perSecond))} / ${Math.round(median(({ off }) => off.perSecond))} answers/s, CPU ${median(({ on, off }) => on.cpuUs / off.cpuUs).toFixed(3)} (${Math.round(median(({ on }) => on.cpuUs))} / ${Math.round(median(({ off }) => off.cpuUs))} us)`,
+  );
+  return p50 <= 1.05 && p99 <= 1.3;
+}

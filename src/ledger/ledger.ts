@@ -1,0 +1,129 @@
+import type { PicoUsd, TokenCounts } from '../core/index.ts';
+import type { OwnCost } from './own-cost.ts';
+import type { RequestRecord } from './record.ts';
+
+/** Which records to look at; every member narrows. */
+export interface RecordFilter {
+  /** From this time on, ms since 1970 UTC. */
+  readonly fromMs?: number | undefined;
+  /** Before this time. */
+  readonly toMs?: number | undefined;
+  readonly scope?: string | undefined;
+  readonly model?: string | undefined;
+  readonly tag?: string | undefined;
+}
+
+/** The answer of `GET /api/v1/summary`. */
+export interface Summary {
+  readonly requests: number;
+  /** Billed cost, output included, in pico-dollars as a decimal string. */
+  readonly costPicoUsd: string;
+  readonly costUsd: number;
+  readonly uncachedTokens: number;
+  readonly readTokens: number;
+  readonly write5mTokens: number;
+  readonly write1hTokens: number;
+  readonly outputTokens: number;
+  /** Read tokens over total input tokens; null while there is no input. */
+  readonly hitRatio: number | null;
+  /** What we spent ourselves: pings and warming. */
+  readonly ownCostUsd: number;
+  readonly savedUsd: { readonly noCaching: number; readonly client: number; readonly automatic: number };
+  /** By what they cost; a request with two misses of one reason counts once. */
+  readonly misses: readonly {
+    readonly reason: string;
+    readonly requests: number;
+    readonly costUsd: number;
+  }[];
+}
+
+/** What was missed for one reason, added up. */
+export interface MissSum {
+  readonly reason: string;
+  /** Requests that missed something for this reason. */
+  readonly requests: number;
+  readonly tokens: number;
+  readonly costPicoUsd: PicoUsd;
+}
+
+/** What was asked of one model within one bucket of time. */
+export interface TimelineRow extends TokenCounts {
+  /** When the bucket begins, ms since 1970 UTC; a whole multiple of its length. */
+  readonly atMs: number;
+  readonly model: string;
+  readonly requests: number;
+  /** Billed, output included. */
+  readonly costPicoUsd: PicoUsd;
+  /** Signed: negative is a loss. What we spent ourselves is not subtracted. */
+  readonly savedPicoUsd: {
+    readonly noCaching: PicoUsd;
+    readonly client: PicoUsd;
+    readonly automatic: PicoUsd;
+  };
+  readonly ownCostPicoUsd: PicoUsd;
+  /** By what they cost. */
+  readonly misses: readonly MissSum[];
+}
+
+/** The shortest bucket of a timeline; each is a whole multiple of it. */
+export const BUCKET_MS = 300_000;
+
+/** How a ledger is; what hurts it never hurts a request. */
+export interface LedgerHealth {
+  /** Records that wait to be stored. */
+  readonly waiting: number;
+  /** Records that were lost: the queue was full, or the place refused them for good. */
+  readonly dropped: number;
+  /** A sentence while records cannot be stored; null when all is well. */
+  readonly problem: string | null;
+}
+
+/** What can be asked of records that are kept. */
+export interface LedgerReader {
+  summary(filter?: RecordFilter): Summary | Promise<Summary>;
+  /** The last stored first; `before` is the id of a record that all given ones were stored before. */
+  list(limit: number, before?: string): readonly RequestRecord[] | Promise<readonly RequestRecord[]>;
+  /**
+   * What was asked, by time and model: rows in the order of `atMs`, then of the model's name; none for a bucket in which
+   * nothing happened. `bucketMs` is a whole multiple of `BUCKET_MS`.
+   *
+   * @throws RangeError when it is not.
+   */
+  timeline(filter: RecordFilter, bucketMs: number): Promise<readonly TimelineRow[]>;
+  /** Every record, oldest first, a few at a time: any number of them fits into memory. */
+  export(filter?: RecordFilter): AsyncIterable<RequestRecord>;
+  /** What we spent ourselves, oldest first; it has no tags, so with one in the filter there is none. */
+  exportOwn(filter?: RecordFilter): AsyncIterable<OwnCost>;
+}
+
+/** Keeps records. */
+export interface Ledger extends LedgerReader {
+  /** Never throws, and never waits. A record whose id is stored already is not stored again. */
+  add(record: RequestRecord): void;
+  /** What we spent ourselves: in `ownCostUsd` of summaries, and in nothing else of them. */
+  addOwn(cost: OwnCost): void;
+  health(): LedgerHealth;
+  /** Stores what waits. */
+  flush(): Promise<void>;
+  /** Stores what waits, and ends; nothing may be added after it. */
+  close(): Promise<void>;
+}
+
+/** A ledger that is only read: another process may be writing it. */
+export interface OpenLedger extends LedgerReader {
+  close(): Promise<void>;
+}
+
+/** Why a ledger cannot be had. */
+export type LedgerErrorCode = 'LEDGER_MISSING' | 'LEDGER_UNUSABLE' | 'LEDGER_FOREIGN' | 'LEDGER_CLOSED';
+
+/** A ledger that cannot be had, or not be asked; the message is a sentence for people, without any password. */
+export class LedgerError extends Error {
+  override readonly name = 'LedgerError' as const;
+  readonly code: LedgerErrorCode;
+
+  constructor(code: LedgerErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}

@@ -1,0 +1,227 @@
+import type { CancelTimer, Clock, Timers } from '../../runtime/index.ts';
+import { BUCKET_MS, LedgerError, type Ledger, type LedgerHealth, type RecordFilter } from '../ledger.ts';
+import type { Summary, TimelineRow } from '../ledger.ts';
+import type { OwnCost } from '../own-cost.ts';
+import type { RequestRecord } from '../record.ts';
+import { RowQueue } from '../row-queue.ts';
+import { toOwnRow, toRow, type LedgerRow } from '../rows.ts';
+import { PostgresConnection, PostgresError } from './connection.ts';
+import { insertRows } from './insert-rows.ts';
+import { PostgresReader } from './postgres-reader.ts';
+import { removeOld } from './retention.ts';
+import { migratePostgres } from './schema.ts';
+import { Spool } from './spool.ts';
+import { SpoolingSink } from './spooling-sink.ts';
+
+export interface PostgresLedgerOptions {
+  /** `postgres://user:password@host:port/database`; it is never shown. */
+  readonly url: string;
+  /** File in which records wait while the server is away; its folder is made where it is missing. */
+  readonly spoolFile: string;
+  /** The most that it may become, in bytes. @default 256 MiB */
+  readonly spoolBytesMax?: number;
+  /** Days that records are kept. @default 90 */
+  readonly recordDays?: number;
+  /** Days that their sums are kept, at least as long as records. @default 400 */
+  readonly sumDays?: number;
+  /** Records that may wait in memory. @default 100_000 */
+  readonly waitingMax?: number;
+  /** How long an answer of the server may take, in ms. @default 25_000 */
+  readonly answerMs?: number;
+  /** Takes a sentence for people when records cannot be stored, and when they can again. */
+  readonly tell?: (sentence: string) => void;
+}
+
+/** The world outside. */
+export interface PostgresLedgerPorts {
+  readonly clock: Clock;
+  readonly timers: Timers;
+}
+
+const DAY_MS = 86_400_000;
+/** Rows in one transaction: they are made into a statement on the thread that serves requests. */
+const BATCH_ROWS_MAX = 300;
+
+const WAITING_CHARACTERS_MAX = 64 * 1024 * 1024;
+const SPOOL_BYTES_MAX = 256 * 1024 * 1024;
+
+/** How often what is too old is removed, in ms, and the pause between two parts of it. */
+const RETENTION_MS = 3_600_000;
+const RETENTION_PAUSE_MS = 250;
+const RETENTION_FIRST_MS = 60_000;
+
+/** Classes of the server's codes for what lies in the rows: data, constraints, limits of the program. */
+const ROW_ERROR = /^(?:22|23|54)/;
+
+/**
+ * A ledger in Postgres, for any number of gateways. Records wait in memory and, while the server is away, in a file of this
+ * gateway; each is stored once, however often it is sent.
+ */
+export class PostgresLedger implements Ledger {
+  readonly #options: PostgresLedgerOptions;
+  readonly #ports: PostgresLedgerPorts;
+  readonly #connection: PostgresConnection;
+  readonly #reader: PostgresReader;
+  readonly #sink: SpoolingSink;
+  readonly #queue: RowQueue;
+  #isMigrated = false;
+  #isClosed = false;
+  #cancelRetention: CancelTimer | null = null;
+
+  private constructor(
+    options: PostgresLedgerOptions,
+    ports: PostgresLedgerPorts,
+    connection: PostgresConnection,
+    spool: Spool,
+  ) {
+    this.#options = options;
+    this.#ports = ports;
+    this.#connection = connection;
+    this.#reader = new PostgresReader(connection);
+    const tell = options.tell ?? ((): void => undefined);
+    const store = (rows: readonly LedgerRow[]): Promise<number> => this.#store(rows);
+    this.#sink = new SpoolingSink({ store, spool, timers: ports.timers, tell });
+    this.#queue = new RowQueue({
+      sink: this.#sink,
+      timers: ports.timers,
+      tell,
+      rowsMax: options.waitingMax ?? 100_000,
+      charactersMax: WAITING_CHARACTERS_MAX,
+      batchRowsMax: BATCH_ROWS_MAX,
+    });
+    this.#retainAfter(RETENTION_FIRST_MS);
+  }
+
+  /**
+   * Opens the ledger. A server that is not there is no error: records wait for it.
+   *
+   * @throws RangeError for a URL that is none; LedgerError `LEDGER_FOREIGN` for a database of a newer version,
+   *   `LEDGER_UNUSABLE` when the package pg is not installed or the file to wait in cannot be had.
+   */
+  static async open(options: PostgresLedgerOptions, ports: PostgresLedgerPorts): Promise<PostgresLedger> {
+    const connection = await PostgresConnection.open(options);
+    const spool = await Spool.open(options.spoolFile, options.spoolBytesMax ?? SPOOL_BYTES_MAX).catch(
+      (error: unknown) => {
+        throw new LedgerError(
+          'LEDGER_UNUSABLE',
+          `${options.spoolFile} cannot be used: ${String(error)}`,
+          error,
+        );
+      },
+    );
+    const ledger = new PostgresLedger(options, ports, connection, spool);
+    try {
+      await ledger.#migrate();
+    } catch (error) {
+      if (error instanceof LedgerError && error.code === 'LEDGER_FOREIGN') {
+        await ledger.close();
+        throw error;
+      }
+      ledger.#sink.fail(error);
+    }
+    return ledger;
+  }
+
+  add(record: RequestRecord): void {
+    this.#take(() => toRow(record));
+  }
+
+  addOwn(cost: OwnCost): void {
+    this.#take(() => toOwnRow(cost));
+  }
+
+  summary(filter: RecordFilter = {}): Promise<Summary> {
+    return this.#reader.summary(filter);
+  }
+
+  timeline(filter: RecordFilter, bucketMs: number): Promise<readonly TimelineRow[]> {
+    return this.#reader.timeline(filter, bucketMs);
+  }
+
+  list(limit: number, before?: string): Promise<readonly RequestRecord[]> {
+    return this.#reader.list(limit, before);
+  }
+
+  export(filter: RecordFilter = {}): AsyncIterable<RequestRecord> {
+    return this.#reader.export(filter);
+  }
+
+  exportOwn(filter: RecordFilter = {}): AsyncIterable<OwnCost> {
+    return this.#reader.exportOwn(filter);
+  }
+
+  health(): LedgerHealth {
+    const { waiting, dropped, problem } = this.#queue.health();
+    return {
+      waiting: waiting + this.#sink.waiting,
+      dropped: dropped + this.#sink.dropped,
+      problem: problem ?? this.#sink.problem,
+    };
+  }
+
+  async flush(): Promise<void> {
+    await this.#queue.flush();
+    await this.#sink.drain();
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#cancelRetention?.();
+    // What the server does not take now is in the file for the next time.
+    await this.#queue.flush();
+    await this.#queue.stop();
+    await this.#sink.close();
+    await this.#connection.close();
+  }
+
+  #take(makeRow: () => LedgerRow): void {
+    try {
+      if (this.#isClosed) throw new LedgerError('LEDGER_CLOSED', 'the ledger is closed');
+      this.#queue.add(makeRow());
+    } catch {
+      this.#queue.drop(1);
+    }
+  }
+
+  async #migrate(): Promise<void> {
+    if (this.#isMigrated) return;
+    await this.#connection.transact('BEGIN', migratePostgres);
+    this.#isMigrated = true;
+  }
+
+  async #store(rows: readonly LedgerRow[]): Promise<number> {
+    await this.#migrate();
+    return this.#storeAll(rows);
+  }
+
+  async #storeAll(rows: readonly LedgerRow[]): Promise<number> {
+    try {
+      await this.#connection.transact('BEGIN', (client) => insertRows(client, rows));
+      return 0;
+    } catch (error) {
+      if (!(error instanceof PostgresError) || !ROW_ERROR.test(error.sqlState ?? '')) throw error;
+      if (rows.length === 1) return 1;
+      // Halves, until what cannot be stored is alone.
+      const middle = rows.length >> 1;
+      return (await this.#storeAll(rows.slice(0, middle))) + (await this.#storeAll(rows.slice(middle)));
+    }
+  }
+
+  #retainAfter(delayMs: number): void {
+    this.#cancelRetention = this.#ports.timers.after(delayMs, () => void this.#retain(), true);
+  }
+
+  /** Removes a part of what is too old, and goes on soon while there is more; one gateway at a time does. */
+  async #retain(): Promise<void> {
+    const { recordDays = 90, sumDays = 400 } = this.#options;
+    const nowMs = this.#ports.clock.nowMs();
+    // Whole buckets, so that no sum is of records of which some are gone.
+    const daysAgo = (days: number): number => Math.floor((nowMs - days * DAY_MS) / BUCKET_MS) * BUCKET_MS;
+    const [recordsMs, sumsMs] = [daysAgo(recordDays), daysAgo(Math.max(recordDays, sumDays))];
+    const isMore = await this.#connection
+      .transact('BEGIN', (client) => removeOld(client, recordsMs, sumsMs))
+      .catch(() => false);
+    if (!this.#isClosed) this.#retainAfter(isMore ? RETENTION_PAUSE_MS : RETENTION_MS);
+  }
+}
