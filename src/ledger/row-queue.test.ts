@@ -124,6 +124,36 @@ describe('a queue of rows', () => {
     expect(sink.batches[1]).toEqual(['r6', 'r7', 'r8']);
   });
 
+  it('hurries for whoever reads: what is there, and not for longer than that takes or is allowed', async () => {
+    const { queue, sink, time } = open();
+    let isOver = false;
+    const hurry = async (): Promise<void> => {
+      isOver = false;
+      await queue.hurry(250);
+      isOver = true;
+    };
+    await hurry();
+    expect(sink.batches).toEqual([]);
+    addTo(queue, 0, 2);
+    void hurry();
+    addTo(queue, 2, 3);
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(sink.batches).toEqual([['r0', 'r1', 'r2']]);
+    await sink.answer(0);
+    expect([isOver, queue.health().waiting, time.waiting]).toEqual([true, 0, 0]);
+    addTo(queue, 3, 4);
+    void hurry();
+    await Promise.resolve();
+    time.advance(250);
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    expect([isOver, queue.health().waiting]).toEqual([true, 1]);
+    await sink.answer(new Error('no room'));
+    // What cannot be stored now is not tried for every reader.
+    await hurry();
+    expect([isOver, sink.batches.length]).toEqual([true, 2]);
+  });
+
   it('is bounded in characters as well', () => {
     const { queue } = open();
     const large = toRow(recordOf({ error: 'x'.repeat(40_000) }));

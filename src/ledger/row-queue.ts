@@ -36,6 +36,9 @@ const ENOUGH_ROWS = 4_000;
 const RETRY_MIN_MS = 250;
 const RETRY_MAX_MS = 10_000;
 
+/** Whoever asks sees what has ended, unless storing it takes longer than this. */
+export const HURRY_MS = 250;
+
 /** What a row takes besides its text. */
 const ROW_CHARACTERS = 300;
 
@@ -85,6 +88,22 @@ export class RowQueue {
       await this.#storeNow();
       if (this.#problem !== null) return;
     }
+  }
+
+  /** Stores what is there now without waiting for more to come, so that whoever reads next finds it; ends after `withinMs` at the latest. */
+  async hurry(withinMs: number): Promise<void> {
+    if (this.#failures > 0 || (this.#rows.length === 0 && this.#storing === null)) return;
+    let cancel: CancelTimer = () => undefined;
+    const late = new Promise<void>((resolve) => {
+      cancel = this.#options.timers.after(withinMs, resolve, true);
+    });
+    await Promise.race([this.#storeWhatIsThere(), late]);
+    cancel();
+  }
+
+  async #storeWhatIsThere(): Promise<void> {
+    await this.#storing;
+    if (this.#rows.length > 0 && this.#failures === 0 && !this.#isStopped) await this.#storeNow();
   }
 
   /** Nothing is stored any more that is not on its way. */

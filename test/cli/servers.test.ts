@@ -44,6 +44,8 @@ describe('serve', () => {
       '0',
       '--log-level',
       'silent',
+      '--data-dir',
+      mkdtempSync(join(tmpdir(), 'cachewright-servers-')),
     ];
     const serve = await startCli(args, ['gateway', 'admin', 'emulator']);
     await ask(serve.urls['gateway'] ?? '');

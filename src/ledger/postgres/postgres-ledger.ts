@@ -3,7 +3,7 @@ import { BUCKET_MS, LedgerError, type Ledger, type LedgerHealth, type RecordFilt
 import type { Summary, TimelineRow } from '../ledger.ts';
 import type { OwnCost } from '../own-cost.ts';
 import type { RequestRecord } from '../record.ts';
-import { RowQueue } from '../row-queue.ts';
+import { HURRY_MS, RowQueue } from '../row-queue.ts';
 import { toOwnRow, toRow, type LedgerRow } from '../rows.ts';
 import { PostgresConnection, PostgresError } from './connection.ts';
 import { insertRows } from './insert-rows.ts';
@@ -130,15 +130,18 @@ export class PostgresLedger implements Ledger {
     this.#take(() => toOwnRow(cost));
   }
 
-  summary(filter: RecordFilter = {}): Promise<Summary> {
+  async summary(filter: RecordFilter = {}): Promise<Summary> {
+    await this.#queue.hurry(HURRY_MS);
     return this.#reader.summary(filter);
   }
 
-  timeline(filter: RecordFilter, bucketMs: number): Promise<readonly TimelineRow[]> {
+  async timeline(filter: RecordFilter, bucketMs: number): Promise<readonly TimelineRow[]> {
+    await this.#queue.hurry(HURRY_MS);
     return this.#reader.timeline(filter, bucketMs);
   }
 
-  list(limit: number, before?: string): Promise<readonly RequestRecord[]> {
+  async list(limit: number, before?: string): Promise<readonly RequestRecord[]> {
+    await this.#queue.hurry(HURRY_MS);
     return this.#reader.list(limit, before);
   }
 

@@ -3,7 +3,7 @@ import { BUCKET_MS, LedgerError, type Ledger, type LedgerHealth, type RecordFilt
 import type { Summary, TimelineRow } from '../ledger.ts';
 import type { OwnCost } from '../own-cost.ts';
 import type { RequestRecord } from '../record.ts';
-import { RowQueue } from '../row-queue.ts';
+import { HURRY_MS, RowQueue } from '../row-queue.ts';
 import { decodeBody, toOwnRow, toRow, type LedgerRow } from '../rows.ts';
 import { checkBucket } from '../totals.ts';
 import { packRows } from './batch.ts';
@@ -114,15 +114,18 @@ export class SqliteLedger implements Ledger {
   }
 
   async summary(filter: RecordFilter = {}): Promise<Summary> {
+    await this.#queue.hurry(HURRY_MS);
     return this.#reading.call('summary', { filter });
   }
 
   async timeline(filter: RecordFilter, bucketMs: number): Promise<readonly TimelineRow[]> {
     checkBucket(bucketMs);
+    await this.#queue.hurry(HURRY_MS);
     return this.#reading.call('timeline', { filter, bucketMs });
   }
 
   async list(limit: number, before?: string): Promise<readonly RequestRecord[]> {
+    await this.#queue.hurry(HURRY_MS);
     const records: RequestRecord[] = [];
     let last = before;
     while (records.length < limit) {
