@@ -19,8 +19,8 @@ export const CHECKS = [
   },
 ];
 
-// One for the project, one that proves the pure folders need nothing of Node, one for the plain scripts.
-const TYPE_PROJECTS = ['tsconfig.json', 'tsconfig.pure.json', 'tsconfig.scripts.json'];
+// One for the project, one that proves the pure folders need nothing of Node, one for the plain scripts, one for the pages.
+const TYPE_PROJECTS = ['tsconfig.json', 'tsconfig.pure.json', 'tsconfig.scripts.json', 'web/tsconfig.json'];
 
 /** @param {string} root @returns {Promise<CheckResult>} */
 export async function checkTypes(root) {

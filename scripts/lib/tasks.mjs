@@ -19,6 +19,8 @@ export const TASKS = {
   ci,
   check,
   build: async (root) => (await build(root, { isAlways: true })).code,
+  'bench:dashboard': async (root, args) =>
+    (await runScript(root, join(root, 'bench', 'dashboard', 'run.ts'), args)).code,
   'bench:gateway': async (root, args) => {
     const built = await build(root, { isCaptured: true });
     process.stderr.write(built.output);

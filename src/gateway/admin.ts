@@ -8,7 +8,7 @@ import {
   type ResponseTier,
   type TrafficFinding,
 } from '../engine/index.ts';
-import type { Alerts } from '../ledger/index.ts';
+import { LedgerError, type Alerts } from '../ledger/index.ts';
 import { addAlertRoutes } from './admin-alerts.ts';
 import { addKeepAliveRoutes } from './admin-keep-alive.ts';
 import { addResponseRoutes } from './admin-responses.ts';
@@ -86,6 +86,7 @@ export function createAdmin(options: AdminOptions): Hono {
   app.use(serveDashboard());
   app.onError((error, context) => {
     if (error instanceof BadQueryError) return context.json({ error: error.message }, 400);
+    if (error instanceof LedgerError) return context.json({ error: error.message }, 503);
     return context.json({ error: 'the request could not be answered' }, 500);
   });
   app.notFound((context) =>

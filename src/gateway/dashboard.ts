@@ -67,7 +67,7 @@ async function readFolder(folder: URL): Promise<Dashboard | null> {
 }
 
 /** Reads the built dashboard into memory; where there is none, a page that says how to build it. */
-async function loadDashboard(folders: readonly URL[] = FOLDERS): Promise<Dashboard> {
+export async function loadDashboard(folders: readonly URL[] = FOLDERS): Promise<Dashboard> {
   for (const folder of folders) {
     const dashboard = await readFolder(folder);
     if (dashboard) return dashboard;

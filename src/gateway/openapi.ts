@@ -60,16 +60,26 @@ function operation(
   operationId: string,
   summary: string,
   content: unknown,
-  more: Pick<Operation, 'parameters' | 'requestBody'> = {},
+  more: Partial<Pick<Operation, 'parameters' | 'requestBody' | 'responses'>> = {},
 ): Operation {
   const refusal = { description: 'Refused: why, in a sentence.', content: jsonOf('Error') };
   return {
     operationId,
     summary,
     ...more,
-    responses: { '200': { description: summary, content }, '4XX': refusal },
+    responses: { '200': { description: summary, content }, '4XX': refusal, ...more.responses },
   };
 }
+
+/** What answers from the ledger may say besides. */
+const unreadable: Operation['responses'] = {
+  '503': { description: 'The ledger cannot be read now: why, in a sentence.', content: jsonOf('Error') },
+};
+
+const rootContent = {
+  'application/json': { schema: { $ref: '#/components/schemas/Root' } },
+  'text/html': { schema: text },
+};
 
 const exportContent = {
   'text/csv': { schema: text },
@@ -77,7 +87,9 @@ const exportContent = {
 };
 
 const paths: OpenApiDocument['paths'] = {
-  '/': { get: operation('root', 'What this is, and which paths exist.', jsonOf('Root')) },
+  '/': {
+    get: operation('root', 'What this is and which paths exist; for browsers the dashboard.', rootContent),
+  },
   '/healthz': { get: operation('health', 'The process answers.', jsonOf('Health')) },
   '/readyz': { get: operation('ready', 'Requests can be taken; what has failed.', jsonOf('Ready')) },
   '/metrics': {
@@ -85,11 +97,13 @@ const paths: OpenApiDocument['paths'] = {
   },
   '/api/v1/summary': {
     get: operation('summary', 'What was paid, saved and missed.', jsonOf('Summary'), {
+      responses: unreadable,
       parameters: narrowing,
     }),
   },
   '/api/v1/timeline': {
     get: operation('timeline', 'The same by time and model.', jsonOf('Timeline'), {
+      responses: unreadable,
       parameters: [
         ...narrowing,
         parameter('bucketMs', 'Length of a bucket: a multiple of five minutes; an hour without it.', {
@@ -102,11 +116,13 @@ const paths: OpenApiDocument['paths'] = {
   },
   '/api/v1/requests': {
     get: operation('requests', 'Records, newest first.', jsonOf('Records'), {
+      responses: unreadable,
       parameters: [limit, parameter('before', 'Id of a record that all given ones are older than.')],
     }),
   },
   '/api/v1/export': {
     get: operation('export', 'All records as a file, oldest first.', exportContent, {
+      responses: unreadable,
       parameters: [
         parameter('format', 'csv without it.', { type: 'string', enum: ['csv', 'jsonl'] }),
         ...narrowing,

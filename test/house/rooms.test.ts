@@ -27,7 +27,7 @@ describe('scripts/import-table.json', () => {
 });
 
 describe('sources', () => {
-  const sources = listFiles('src', 'test', 'scripts', 'bench', 'examples').filter((path) =>
+  const sources = listFiles('src', 'test', 'scripts', 'bench', 'examples', 'web').filter((path) =>
     /\.(ts|tsx|mjs)$/.test(path),
   );
 

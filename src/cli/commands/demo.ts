@@ -90,7 +90,7 @@ function printReport(summary: Summary, requests: number): void {
 function printUrls({ emulator, gateway }: Demo): void {
   printLine();
   printLine(`gateway   ${gateway.data.url}`);
-  printLine(`admin     ${gateway.admin.url}/api/v1/summary`);
+  printLine(`dashboard ${gateway.admin.url}`);
   printLine(`emulator  ${emulator.url}   (answers like the API, costs nothing)`);
   printLine();
   printLine('Try it:   ANTHROPIC_BASE_URL=' + gateway.data.url + ' ANTHROPIC_API_KEY=any <your program>');

@@ -1,0 +1,91 @@
+import { ASSISTANT_LINES, CUSTOMER_LINES, SHOP_TOOLS, writeHandbook } from '../../src/cli/demo/handbook.ts';
+import { startEmulator } from '../../src/emulator/index.ts';
+import { createResponseTier } from '../../src/engine/index.ts';
+import { seededRandom } from '../../src/runtime/index.ts';
+import { startTestGateway, type CleanUp, type TestGateway } from '../support/gateway.ts';
+import { sendJson } from '../support/http-client.ts';
+import { ManualTime } from '../support/manual-time.ts';
+
+const MINUTE_MS = 60_000;
+const HOURS = 24;
+const HANDBOOK = writeHandbook(90, seededRandom(20));
+
+interface World {
+  readonly gateway: TestGateway;
+  readonly emulatorUrl: string;
+  readonly time: ManualTime;
+}
+
+/** Lets time pass for both: the service's entries and the gateway's records. */
+async function pass({ emulatorUrl, time }: World, ms: number): Promise<void> {
+  await sendJson(emulatorUrl, { advanceMs: ms }, { path: '/_emulator/clock' });
+  time.advance(ms);
+}
+
+async function ask(world: World, body: object, tag: string, more: readonly string[] = []): Promise<void> {
+  const text = ASSISTANT_LINES[0];
+  await sendJson(world.emulatorUrl, { text }, { path: '/_emulator/script' });
+  await sendJson(
+    world.gateway.url,
+    { max_tokens: 400, ...body },
+    { headers: ['x-api-key', 'sk-ant-day', 'x-cachewright-tags', tag, ...more] },
+  );
+  await world.gateway.ledger.next();
+}
+
+/** Three turns, a minute apart; in the middle of every fourth conversation somebody goes for a coffee. */
+async function converse(world: World, number: number, tools: readonly object[]): Promise<void> {
+  let messages: readonly object[] = [];
+  for (const [turn, line] of CUSTOMER_LINES.slice(0, 3).entries()) {
+    messages = [...messages, { role: 'user', content: turn === 0 ? `Case ${number}: ${line}` : line }];
+    await ask(world, { model: 'claude-sonnet-5-5', system: HANDBOOK, tools, messages }, 'shop');
+    messages = [...messages, { role: 'assistant', content: ASSISTANT_LINES[0] }];
+    await pass(world, number % 4 === 3 && turn === 1 ? 9 * MINUTE_MS : MINUTE_MS);
+  }
+}
+
+/** Another application puts the time in front of its instructions. */
+async function report(world: World): Promise<void> {
+  const system = `It is ${new Date(world.time.nowMs()).toISOString()}.\n${HANDBOOK}`;
+  const messages = [{ role: 'user', content: 'What is new?' }];
+  await ask(world, { model: 'claude-haiku-5-5', system, messages }, 'report');
+}
+
+/** A question that is asked again and again, word for word. */
+async function repeat(world: World): Promise<void> {
+  const messages = [{ role: 'user', content: 'When are you open?' }];
+  const body = { model: 'claude-haiku-5-5', temperature: 0, system: 'Be brief.', messages };
+  await ask(world, body, 'faq', ['x-cachewright-response-cache', '86400']);
+}
+
+/** From a quarter before the end on, the client sends its tools in another order for every conversation. */
+function toolsAt(hour: number): readonly object[] {
+  if (hour < (HOURS * 3) / 4) return SHOP_TOOLS;
+  const turn = hour % SHOP_TOOLS.length;
+  return [...SHOP_TOOLS.slice(turn), ...SHOP_TOOLS.slice(0, turn)].toReversed();
+}
+
+/** A gateway that has had a day of traffic, which ends at `endMs`: a planted change of the tools' order among it. */
+export async function startDay(cleanUp: CleanUp, endMs: number): Promise<TestGateway> {
+  const emulator = cleanUp.add(await startEmulator({ port: 0, clock: 'manual' }));
+  const time = new ManualTime(endMs - HOURS * 60 * MINUTE_MS);
+  const secret = new Uint8Array(32).fill(7);
+  const gateway = cleanUp.add(
+    await startTestGateway(emulator.url, {
+      engine: { clock: time, timers: time, secret },
+      responses: createResponseTier({ isOn: true, secret, clock: time }),
+    }),
+  );
+  const world: World = { gateway, emulatorUrl: emulator.url, time };
+  for (let hour = 0; hour < HOURS; hour += 1) {
+    const beganMs = time.nowMs();
+    await converse(world, 2 * hour, toolsAt(hour));
+    await converse(world, 2 * hour + 1, toolsAt(hour + 1));
+    await report(world);
+    await pass(world, MINUTE_MS);
+    await report(world);
+    await repeat(world);
+    await pass(world, 60 * MINUTE_MS - (time.nowMs() - beganMs));
+  }
+  return gateway;
+}

@@ -1,0 +1,379 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { CleanUp, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { costOf, ownCostOf, recordOf } from '../support/record.ts';
+import { startDay } from './dashboard-day.ts';
+import { alertsOfABadDay, keepAliveOfADay } from './dashboard-fixtures.ts';
+import {
+  buildPages,
+  findBarriers,
+  hasChromium,
+  needChromium,
+  openTab,
+  startBrowser,
+  type OpenPage,
+  type View,
+} from './dashboard-pages.ts';
+
+const cleanUp = new CleanUp();
+let browser: Browser;
+let day: TestGateway;
+let empty: TestGateway;
+
+beforeAll(async () => {
+  if (!hasChromium) return;
+  buildPages();
+  browser = cleanUp.add(await startBrowser());
+  day = await startDay(cleanUp, Date.now());
+  empty = cleanUp.add(await startTestGateway('http://127.0.0.1:9'));
+});
+afterAll(() => cleanUp.run());
+
+const SCREENS = [
+  ['saving', 'Am I saving?'],
+  ['misses', 'Why do misses happen?'],
+  ['plan', 'What is my plan?'],
+  ['keep-alive', 'Does keep-alive pay?'],
+  ['answers', 'What do exact answers save?'],
+  ['watch', 'Is anything wrong?'],
+  ['requests', 'What was asked?'],
+] as const;
+
+const VIEWS: readonly View[] = [
+  [1280, 'light'],
+  [1280, 'dark'],
+  [390, 'light'],
+  [390, 'dark'],
+];
+
+/** Opens a screen of a gateway and waits until all that it asks for is there. */
+async function show(gateway: TestGateway, hash: string, view?: View): Promise<OpenPage> {
+  const tab = await openTab(browser, gateway.admin.url, view);
+  await tab.page.goto(`${gateway.admin.url}/#/${hash}`);
+  await tab.settle();
+  return tab;
+}
+
+async function expectGood({ page, noise }: OpenPage): Promise<void> {
+  expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+  expect(await findBarriers(page)).toEqual([]);
+  expect(noise).toEqual([]);
+}
+
+const usdOf = (text: string | null): number => Number(/\$([\d.,]+)/.exec(text ?? '')?.[1]?.replace(',', ''));
+
+describe.each(SCREENS)('the screen %s', (name, question) => {
+  test.for(VIEWS)('of a day of traffic fits, is quiet and accessible at %i px, %s', async (view, context) => {
+    needChromium(context);
+    const tab = await show(day, name, view);
+    expect(await tab.page.getByRole('heading', { level: 1 }).textContent()).toBe(question);
+    await tab.page.locator('summary').evaluateAll((all) => all.forEach((one) => one.click()));
+    await expectGood(tab);
+    await tab.page.context().close();
+  });
+
+  test.for([VIEWS[0], VIEWS[3]] as const)(
+    'without traffic says what to do at %i px, %s',
+    async (view, context) => {
+      needChromium(context);
+      const tab = await show(empty, name, view);
+      const said = await tab.page.locator('.empty').innerText();
+      expect(said.length).toBeGreaterThan(80);
+      expect(said).not.toMatch(/NaN|undefined|null/);
+      await expectGood(tab);
+      await tab.page.context().close();
+    },
+  );
+});
+
+describe('with numbers that a day does not bring', () => {
+  test.for([VIEWS[0], VIEWS[3]] as const)(
+    'keep-alive and alerts are shown at %i px, %s',
+    async (view, context) => {
+      needChromium(context);
+      const tab = await openTab(browser, day.admin.url, view);
+      await tab.page.route('**/api/v1/keep-alive', (route) => route.fulfill({ json: keepAliveOfADay }));
+      await tab.page.route('**/api/v1/alerts?*', (route) => route.fulfill({ json: alertsOfABadDay.alerts }));
+      await tab.page.route('**/api/v1/integrity?*', (route) =>
+        route.fulfill({ json: alertsOfABadDay.integrity }),
+      );
+      await tab.page.goto(`${day.admin.url}/#/keep-alive`);
+      await tab.page.getByText('net, since the gateway was started').waitFor();
+      expect(await tab.page.locator('.headline-number').first().innerText()).toMatch(/−\$1\.30/);
+      expect(await tab.page.getByText('12 of 31 pings').isVisible()).toBe(true);
+      await expectGood(tab);
+      await tab.page.getByRole('link', { name: /^Alerts\s+1/ }).click();
+      await tab.page.getByText('1 thing is bad now').waitFor();
+      await expectGood(tab);
+      await tab.page.context().close();
+    },
+  );
+});
+
+test('what the page is made of is kept by browsers for ever, and the page itself is not', async (context) => {
+  needChromium(context);
+  const { url } = day.admin;
+  const page = await fetch(url, { headers: { accept: 'text/html' } });
+  expect(page.headers.get('cache-control')).toBe('no-store');
+  const assets = [...(await page.text()).matchAll(/"(\/assets\/[^"]+)"/g)].map(([, path = '']) => path);
+  expect(assets).toHaveLength(3);
+  for (const path of assets) {
+    const { headers } = await fetch(`${url}${path}`);
+    expect(headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+    expect(headers.get('content-security-policy')).toMatch(/^default-src 'self';/);
+  }
+});
+
+describe('am I saving', () => {
+  test('says what the summary says, against what is chosen, and keeps the choice in the URL', async (context) => {
+    needChromium(context);
+    const { page } = await show(day, 'saving?range=all');
+    const summary = await day.engine.options.ledger.summary();
+    const shown = async (): Promise<number> =>
+      usdOf(await page.locator('.headline-number strong').textContent());
+    expect(await shown()).toBeCloseTo(summary.savedUsd.noCaching, 2);
+    await page.getByRole('radio', { name: 'Automatic' }).check();
+    await page.getByText('automatic caching in place of all markers').waitFor();
+    expect(page.url()).toContain('against=automatic');
+    expect(await shown()).toBeCloseTo(summary.savedUsd.automatic, 2);
+    await page.reload();
+    await page.locator('.headline-number').waitFor();
+    expect(await shown()).toBeCloseTo(summary.savedUsd.automatic, 2);
+    const { readTokens, write5mTokens, write1hTokens, uncachedTokens } = summary;
+    const input = readTokens + write5mTokens + write1hTokens + uncachedTokens;
+    const ratio = `${readTokens.toLocaleString('en-US')} of ${input.toLocaleString('en-US')} input tokens`;
+    expect(await page.getByText(ratio).isVisible()).toBe(true);
+    await page.context().close();
+  });
+
+  test('draws anew for another width and colour scheme, and has its numbers as a table', async (context) => {
+    needChromium(context);
+    const { page } = await show(day, 'saving');
+    const wide = await page.locator('.plot canvas').boundingBox();
+    await page.setViewportSize({ width: 500, height: 900 });
+    const width = async (): Promise<number> => (await page.locator('.plot canvas').boundingBox())?.width ?? 0;
+    await expect.poll(width).toBeLessThan(480);
+    expect(wide?.width).toBeGreaterThan(700);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.locator('.plot canvas').waitFor();
+    await page.getByText('Show as a table').click();
+    expect(
+      await page.getByRole('table', { name: 'Saved over time' }).getByRole('row').count(),
+    ).toBeGreaterThan(20);
+    await page.context().close();
+  });
+
+  test('subtracts what was spent beside the requests, and says when it is a loss', async (context) => {
+    needChromium(context);
+    const poor = cleanUp.add(await startTestGateway('http://127.0.0.1:9'));
+    const { ledger } = poor.engine.options;
+    const atMs = Date.now() - 3_600_000;
+    const savings = { noCachingPicoUsd: 2_000_000_000_000n, clientPicoUsd: 0n, automaticPicoUsd: 0n };
+    ledger.add(recordOf({ id: 'req_poor', atMs, savings, cost: costOf(1_000_000_000_000n) }));
+    ledger.addOwn(ownCostOf({ atMs, costPicoUsd: 5_000_000_000_000n }));
+    const tab = await show(poor, 'saving');
+    expect(await tab.page.locator('.headline').innerText()).toMatch(
+      /^−\$3\.00\s+lost, net\s[\s\S]* of the \$3\.00 that .*: \$2\.00 saved, less \$5\.00 that/,
+    );
+    await tab.page.getByText('Show as a table').click();
+    const rows = tab.page.getByRole('table', { name: 'Saved over time' }).getByRole('row');
+    expect(await rows.last().innerText()).toMatch(/\$2\.00\s+\$5\.00\s+−\$3\.00\s+\$1\.00/);
+    await expectGood(tab);
+    await tab.page.context().close();
+  });
+
+  test('shows a day within all time by hours, not as one bar', async (context) => {
+    needChromium(context);
+    const { page } = await show(day, 'saving?range=all');
+    await page.getByText('Show as a table').click();
+    const rows = page.getByRole('table', { name: 'Saved over time' }).getByRole('row');
+    expect(await rows.count()).toBeGreaterThan(20);
+    await page.context().close();
+  });
+
+  test('filters by model, and says so where nothing is left', async (context) => {
+    needChromium(context);
+    const { page } = await show(day, 'saving');
+    await page.getByRole('combobox', { name: 'Model' }).selectOption('claude-haiku-5-5');
+    await expect.poll(() => page.url()).toContain('model=claude-haiku-5-5');
+    await page.getByText('0 of ').first().waitFor();
+    await page.getByRole('link', { name: 'Misses' }).click();
+    await page.getByRole('heading', { name: 'Why do misses happen?' }).waitFor();
+    expect(page.url()).toContain('model=claude-haiku-5-5');
+    await page.getByRole('link', { name: 'Saving' }).click();
+    await page.getByLabel('Tag').fill('nobody');
+    await page.getByLabel('Tag').press('Enter');
+    await page.getByText('Nothing was asked within these filters.').waitFor();
+    await page.context().close();
+  });
+});
+
+describe('a bill that rose', () => {
+  test('is explained within three clicks of the first screen: the tools came in another order', async (context) => {
+    needChromium(context);
+    const { page, noise } = await show(day, '');
+    await page.getByRole('link', { name: 'Misses' }).click();
+    await page.getByRole('heading', { name: 'Misses: tools changed' }).waitFor();
+    const dearest = page.locator('.pareto button').first();
+    expect(await dearest.innerText()).toContain('Tools changed');
+    expect(await page.getByText('Send the same tools in the same order every time').isVisible()).toBe(true);
+    await page.getByRole('link', { name: 'Compare' }).first().click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('The tools differ.').waitFor();
+    expect(await dialog.innerText()).toMatch(/first at tools\.0 .*reordered/);
+    expect(await findBarriers(page)).toEqual([]);
+    expect(noise).toEqual([]);
+    await page.context().close();
+  });
+});
+
+describe('a rise that is long ago', () => {
+  test('has its examples all the same: from when it cost most', async (context) => {
+    needChromium(context);
+    const tab = await show(day, 'misses?reason=system_changed');
+    const { page } = tab;
+    // As if so much had come after it that none of it is among the newest.
+    const newest: unknown = await (await fetch(`${day.admin.url}/api/v1/requests?limit=1`)).json();
+    await page.route('**/api/v1/requests?*', (route) => route.fulfill({ json: newest }));
+    await page.reload();
+    await page.getByText('None of the newest 200 requests missed for this reason.').waitFor();
+    await page.getByRole('button', { name: 'when it cost most' }).click();
+    await page.getByRole('table', { name: 'when system changed cost most' }).waitFor();
+    await expectGood(tab);
+    // Both are remembered from there, for the list of requests does not have them.
+    await page.getByRole('link', { name: 'Compare' }).last().click();
+    await page.getByRole('dialog').getByText('the system prompt differs').waitFor();
+    await page.context().close();
+  });
+});
+
+describe('requests', () => {
+  test('open and close by keyboard alone', async (context) => {
+    needChromium(context);
+    const { page } = await show(day, 'requests');
+    const first = page.locator('button.link').first();
+    await first.focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    expect(await page.getByRole('table', { name: 'What the record says' }).innerText()).toContain('Billed');
+    expect(await findBarriers(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(page.url()).not.toContain('id=');
+    await page.context().close();
+  });
+
+  test('are paged without a gap, and two of them compared', async (context) => {
+    needChromium(context);
+    const { page } = await show(day, 'requests');
+    const ids = (): Promise<(string | null)[]> =>
+      page.locator('button.link').evaluateAll((all) => all.map((one) => one.getAttribute('title')));
+    const newest = await ids();
+    await page.getByRole('button', { name: 'Older' }).click();
+    await expect.poll(ids).not.toEqual(newest);
+    const stored = await day.engine.options.ledger.list(50);
+    expect([...newest, ...(await ids())]).toEqual(stored.map(({ id }) => id));
+    await page.getByRole('checkbox').nth(0).check();
+    await page.getByRole('checkbox').nth(3).check();
+    await page.getByRole('button', { name: 'Compare 2 of 2' }).click();
+    await page.getByRole('dialog', { name: 'Two requests' }).waitFor();
+    await page.context().close();
+  });
+});
+
+describe('the token', () => {
+  test('is asked for, kept in this tab alone, and asked for again when it is wrong', async (context) => {
+    needChromium(context);
+    const token = 'a-token-of-a-test';
+    const guarded = cleanUp.add(await startTestGateway('http://127.0.0.1:9', { adminToken: token }));
+    const { page } = await openTab(browser, guarded.admin.url);
+    await page.goto(guarded.admin.url);
+    await page.getByLabel('Admin token').fill('wrong');
+    await page.keyboard.press('Enter');
+    await page.getByText('That is not the token.').waitFor();
+    expect(await findBarriers(page)).toEqual([]);
+    await page.getByLabel('Admin token').fill(token);
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.locator('.empty').waitFor();
+    expect(page.url()).not.toContain(token);
+    expect(await page.evaluate('JSON.stringify(localStorage) + document.cookie')).not.toContain(token);
+    await page.reload();
+    await page.locator('.empty').waitFor();
+    await page.context().close();
+  });
+});
+
+/** Hides the tab, or shows it again, as far as the page can tell. */
+function setHidden(page: Page, isHidden: boolean): Promise<unknown> {
+  const property = `{ get: () => ${isHidden}, configurable: true }`;
+  const event = "document.dispatchEvent(new Event('visibilitychange'))";
+  return page.evaluate(`Object.defineProperty(document, 'hidden', ${property}); ${event}`);
+}
+
+describe('polling', () => {
+  test('is not gone on with when an answer comes to a tab that was hidden meanwhile', async (context) => {
+    needChromium(context);
+    const { page, asked } = await openTab(browser, day.admin.url);
+    await page.clock.install();
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    await page.route('**/api/v1/keep-alive', (route) => held.then(() => route.continue()));
+    const asking = page.waitForRequest('**/api/v1/keep-alive');
+    await page.goto(`${day.admin.url}/#/keep-alive`);
+    await asking;
+    await setHidden(page, true);
+    release();
+    await page.locator('.empty').waitFor();
+    await page.clock.runFor(600_000);
+    expect(asked.filter((path) => path === '/api/v1/keep-alive')).toHaveLength(1);
+    await page.context().close();
+  });
+
+  test('rests while the tab is hidden, and asks at once when it comes back', async (context) => {
+    needChromium(context);
+    const { page, asked } = await openTab(browser, day.admin.url);
+    await page.clock.install();
+    await page.goto(`${day.admin.url}/#/keep-alive`);
+    await page.getByRole('heading', { level: 2 }).first().waitFor();
+    const hide = (isHidden: boolean): Promise<unknown> => setHidden(page, isHidden);
+    const count = (): number => asked.filter((path) => path === '/api/v1/keep-alive').length;
+    const again = page.waitForRequest('**/api/v1/keep-alive');
+    await page.clock.runFor(11_000);
+    await again;
+    await hide(true);
+    const before = count();
+    await page.clock.runFor(600_000);
+    expect(count()).toBe(before);
+    const back = page.waitForRequest('**/api/v1/keep-alive');
+    await hide(false);
+    await back;
+    await page.context().close();
+  });
+
+  test('says when the gateway is gone, keeps what it shows, asks less and less often, and goes on by itself', async (context) => {
+    needChromium(context);
+    const { page, asked } = await openTab(browser, day.admin.url);
+    await page.clock.install();
+    await page.goto(`${day.admin.url}/#/answers`);
+    await page.locator('.headline-number').waitFor();
+    await page.route('**/api/v1/responses', (route) => route.abort());
+    await page.clock.runFor(10_000);
+    await page.getByText('the gateway does not answer; what is shown may be old').waitFor();
+    expect(await page.locator('.headline-number').isVisible()).toBe(true);
+    const count = (): number => asked.filter((path) => path === '/api/v1/responses').length;
+    const before = count();
+    await page.clock.runFor(15_000);
+    await page.evaluate('document.title');
+    expect(count()).toBe(before);
+    const again = page.waitForEvent('requestfailed');
+    await page.clock.runFor(6_000);
+    await again;
+    // By then the page has set its timer for the next call.
+    await page.evaluate('document.title');
+    await page.unroute('**/api/v1/responses');
+    await page.clock.runFor(121_000);
+    await page.getByText('the gateway does not answer').waitFor({ state: 'detached' });
+    await page.context().close();
+  });
+});

@@ -1,0 +1,110 @@
+import { getJson } from './api.ts';
+import { readNowMs } from './clock.ts';
+import { route, type Route } from './route.ts';
+import type { Ask } from './use-polled.ts';
+import type { Timeline } from './types.ts';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+
+/** Lengths of buckets that people can read off an axis. */
+const BUCKETS_MS = [
+  5 * MINUTE_MS,
+  15 * MINUTE_MS,
+  HOUR_MS,
+  3 * HOUR_MS,
+  12 * HOUR_MS,
+  DAY_MS,
+  7 * DAY_MS,
+  30 * DAY_MS,
+];
+const BUCKETS_MAX = 72;
+/** Past any age: as all that is kept is shown in days at first. */
+const ALL_MS = 60 * DAY_MS;
+
+/** Ranges that can be chosen; null is all that is kept. */
+export const RANGES: Readonly<Record<string, { readonly label: string; readonly lengthMs: number | null }>> =
+  {
+    '1h': { label: '1 hour', lengthMs: HOUR_MS },
+    '24h': { label: '24 hours', lengthMs: DAY_MS },
+    '7d': { label: '7 days', lengthMs: 7 * DAY_MS },
+    '30d': { label: '30 days', lengthMs: 30 * DAY_MS },
+    all: { label: 'All', lengthMs: null },
+  };
+
+/** The range where the URL names none. */
+export const USUAL_RANGE = '24h';
+
+/** From and to, ms since 1970; null where it is open. */
+interface Span {
+  readonly fromMs: number | null;
+  readonly toMs: number | null;
+}
+
+function timeOf(text: string | undefined): number | null {
+  const timeMs = text === undefined || text === '' ? Number.NaN : Date.parse(text);
+  return Number.isNaN(timeMs) ? null : timeMs;
+}
+
+function spanOf({ params }: Route): Span {
+  if (params['range'] === 'custom') return { fromMs: timeOf(params['from']), toMs: timeOf(params['to']) };
+  const lengthMs = (RANGES[params['range'] ?? USUAL_RANGE] ?? RANGES[USUAL_RANGE])?.lengthMs ?? null;
+  return { fromMs: lengthMs === null ? null : readNowMs() - lengthMs, toMs: null };
+}
+
+function bucketFor(lengthMs: number): number {
+  const found = BUCKETS_MS.find((bucketMs) => lengthMs / bucketMs <= BUCKETS_MAX);
+  return found ?? BUCKETS_MS.at(-1) ?? DAY_MS;
+}
+
+function queryOf({ fromMs, toMs }: Span, more: Readonly<Record<string, string>> = {}): string {
+  const { params } = route.value;
+  const query = new URLSearchParams(more);
+  for (const name of ['model', 'tag', 'scope']) {
+    const value = params[name];
+    if (value) query.set(name, value);
+  }
+  if (fromMs !== null) query.set('from', String(Math.floor(fromMs)));
+  if (toMs !== null) query.set('to', String(Math.floor(toMs)));
+  return query.toString();
+}
+
+/** What the filters come to, for telling one question from another. */
+export function filterKey(): string {
+  const { params } = route.value;
+  return ['range', 'from', 'to', 'model', 'tag', 'scope'].map((name) => params[name] ?? '').join('|');
+}
+
+/** Whether anything but the usual is asked for. */
+export function isFiltered(): boolean {
+  return filterKey().replaceAll('|', '') !== '';
+}
+
+/** The filters of the URL but for time, and a span in its place. */
+export function queryWithin(fromMs: number, toMs: number): string {
+  return queryOf({ fromMs, toMs });
+}
+
+/** Asks with the filters of the URL. */
+export function askFiltered<Value>(path: string): Ask<Value> {
+  return (signal) => getJson<Value>(`${path}?${queryOf(spanOf(route.value))}`, signal);
+}
+
+/**
+ * Asks for what happened by time, in buckets that suit what there is: an hour of traffic within a week is shown by
+ * minutes, not as one bar.
+ */
+export const askTimeline: Ask<Timeline> = async (signal) => {
+  const span = spanOf(route.value);
+  const lengthMs = span.fromMs === null ? ALL_MS : (span.toMs ?? readNowMs()) - span.fromMs;
+  const bucketMs = bucketFor(Math.max(lengthMs, 0));
+  const ask = (of: number): Promise<Timeline> =>
+    getJson(`/api/v1/timeline?${queryOf(span, { bucketMs: String(of) })}`, signal);
+  const whole = await ask(bucketMs);
+  const [first] = whole.rows;
+  const last = whole.rows.at(-1);
+  if (!first || !last) return whole;
+  const fittingMs = bucketFor(last.atMs + bucketMs - first.atMs);
+  return fittingMs === bucketMs ? whole : ask(fittingMs);
+};
