@@ -122,7 +122,11 @@ class Watch implements MissWatch {
     const candidates = this.#history.candidates(scope, outline, readParts, !isRead);
     if (candidates.length === 0) return baseRelation(previous ?? this.#history.newestOf(scope), outline);
     const comparison = this.#comparison(scope, outline, analysis, asked.startMs);
-    const related = candidates.flatMap((request) => relate(request, outline, comparison) ?? []);
+    // Another conversation may go on in the same words: what it said is nothing that this one has lost.
+    const ownParts = previous?.prompt.contentIds.length ?? 0;
+    const isOwn = ({ obstacles: [first] }: Relation): boolean =>
+      first?.reason !== 'messages_changed' || first.part >= ownParts;
+    const related = candidates.flatMap((request) => relate(request, outline, comparison) ?? []).filter(isOwn);
     return related.length > 0 ? chooseRelations(related) : baseRelation(previous, outline);
   }
 

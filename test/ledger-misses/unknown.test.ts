@@ -71,6 +71,23 @@ describe('what is no miss', () => {
     expect(reasons(await scene.ask(conversation({ turns: [said(21), said(22), said(23)] })))).toEqual([]);
   });
 
+  it('is a conversation that goes on in the same words as another that began otherwise', async () => {
+    scene = await Scene.open();
+    const script = (customer: number, turns: number): Body =>
+      conversation({
+        turns: [
+          `I am customer ${customer}. ${said(1)}`,
+          ...Array.from({ length: turns }, (_, at) => said(2 + at)),
+        ],
+      });
+    for (const customer of [1, 2, 3]) {
+      // The first of them is the template of another, changed in front; what follows is not.
+      const opened = await scene.ask(script(customer, 0));
+      expect(reasons(opened)).toEqual([customer === 1 ? 'never_written' : 'messages_changed']);
+      for (const turns of [2, 4, 6]) expect(reasons(await scene.ask(script(customer, turns)))).toEqual([]);
+    }
+  });
+
   it('is a conversation that is taken up again at the end of an earlier request', async () => {
     scene = await Scene.open();
     await scene.ask(conversation({ turns: [said(1)] }));
