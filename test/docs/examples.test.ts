@@ -48,6 +48,12 @@ const EXPECTED: Readonly<Record<string, readonly RegExp[]>> = {
     /^support: live prefixes lost by an edit of handbook: 1$/,
     /^writing them again costs \$0\.\d{4} more than reading them$/,
   ],
+  'conversation.ts': [
+    /^cut 4\d{3} tokens to [12]\d{3}, pays even after \d+ turns$/,
+    /^20 turns, 1 cuts, hit ratio 0\.\d\d$/,
+    /^warm for 5 minutes$/,
+    /^read \d{4}, wrote \d{2,3}$/,
+  ],
   'response-cache.ts': [
     /^miss by upstream$/,
     /^hit by memory$/,

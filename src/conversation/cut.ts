@@ -1,0 +1,125 @@
+import type { JsonObject } from '../core/index.ts';
+import { countTurns } from './limits.ts';
+import { beginsTurn, isToolResult, withoutThinking, type HistoryMessage } from './message.ts';
+
+/** What a cut must leave at most. */
+export interface CutBudget {
+  readonly tokens: number;
+  readonly turns: number;
+  /** Billed tokens of messages, by estimate. */
+  readonly sizeOf: (messages: readonly HistoryMessage[]) => number;
+}
+
+/** A history after a cut. */
+export interface Cut {
+  readonly messages: readonly HistoryMessage[];
+  /** What is in it no more; of a tool's results, the message with the results that went. */
+  readonly dropped: readonly HistoryMessage[];
+}
+
+/** Where the rest of a history may begin: `head` stays in front of it where it begins within a turn; -1: nothing does. */
+interface Start {
+  readonly at: number;
+  readonly head: number;
+}
+
+const SUMMARY_TITLE = 'Summary of the conversation before this point:\n\n';
+const RESULT_DROPPED = 'This result was dropped to keep the conversation short.';
+
+/** The block that tells what went before. */
+export function summaryBlock(text: string): JsonObject {
+  return { type: 'text', text: `${SUMMARY_TITLE}${text}` };
+}
+
+export function isSummary(block: JsonObject | undefined): block is JsonObject {
+  return block?.['type'] === 'text' && String(block['text']).startsWith(SUMMARY_TITLE);
+}
+
+/**
+ * Where a shorter history may begin, the longest first: at a message of the user that begins a turn; or, within the newest
+ * turn, at an answer whose calls and results stay together, with the message that began the turn in front.
+ */
+function startsOf(messages: readonly HistoryMessage[]): readonly Start[] {
+  const turns = messages.flatMap((message, at) => (at > 0 && beginsTurn(message) ? [{ at, head: -1 }] : []));
+  const head = messages.findLastIndex(beginsTurn);
+  const steps = messages.flatMap((message, at) =>
+    head >= 0 && at > head + 1 && message.role === 'assistant' ? [{ at, head }] : [],
+  );
+  return [...turns, ...steps];
+}
+
+/** Instructions that were given on the way stay in force: they follow the first message that is kept. */
+function carrySystem(
+  kept: readonly HistoryMessage[],
+  dropped: readonly HistoryMessage[],
+): readonly HistoryMessage[] {
+  const carried = dropped.filter((message) => message.role === 'system');
+  const [first, next, ...rest] = kept;
+  if (!first || carried.length === 0) return kept;
+  const blocks = carried.flatMap(({ content }) => content);
+  if (next?.role === 'system') return [first, { ...next, content: [...blocks, ...next.content] }, ...rest];
+  const system: HistoryMessage = { role: 'system', content: blocks };
+  return next ? [first, system, next, ...rest] : [first, system];
+}
+
+function keepFrom(messages: readonly HistoryMessage[], { at, head }: Start, summary: JsonObject | null): Cut {
+  const tail = messages.slice(at);
+  const front = messages[head];
+  const kept = front ? [front, ...tail] : tail;
+  const gone = messages.filter((_message, index) => index < at && index !== head);
+  const old = messages[0]?.content[0];
+  // A summary stands for what was dropped before: it outlives the message that it stands in.
+  const told = summary ?? (head !== 0 && isSummary(old) ? old : null);
+  const withSystem = carrySystem(kept, gone);
+  const [first, ...rest] = withSystem;
+  const dropped = gone.filter((message) => message.role !== 'system');
+  if (!first || !told) return { messages: withSystem, dropped };
+  const own = isSummary(first.content[0]) ? first.content.slice(1) : first.content;
+  return { messages: [{ ...first, content: [told, ...own] }, ...rest], dropped };
+}
+
+/** The longest rest of the history that fits, else the shortest there is; null where nothing can go. */
+export function dropOldest(
+  messages: readonly HistoryMessage[],
+  budget: CutBudget,
+  summary: { readonly block: JsonObject; readonly covers: number } | null = null,
+): Cut | null {
+  let last: Cut | null = null;
+  for (const start of startsOf(messages)) {
+    if (summary && start.at > summary.covers) continue;
+    last = keepFrom(messages, start, summary?.block ?? null);
+    const fits = budget.sizeOf(last.messages) <= budget.tokens && countTurns(last.messages) <= budget.turns;
+    if (fits) return last;
+  }
+  return last;
+}
+
+function isDroppable(block: JsonObject): boolean {
+  return isToolResult(block) && block['content'] !== RESULT_DROPPED;
+}
+
+/** Takes the content out of the oldest tool results until the rest fits; the calls stay, each with its result. */
+export function dropToolResults(messages: readonly HistoryMessage[], budget: CutBudget): Cut | null {
+  const kept = [...messages];
+  const dropped: HistoryMessage[] = [];
+  let tokens = budget.sizeOf(messages);
+  // What was just brought has not been read yet.
+  for (let index = 0; index < messages.length - 1 && tokens > budget.tokens; index += 1) {
+    const message = messages[index];
+    const results = message?.content.filter(isDroppable) ?? [];
+    if (!message || results.length === 0) continue;
+    const content = message.content.map((block) =>
+      isDroppable(block) ? { ...block, content: RESULT_DROPPED } : block,
+    );
+    const shorter = { ...message, content };
+    tokens += budget.sizeOf([shorter]) - budget.sizeOf([message]);
+    kept[index] = shorter;
+    dropped.push({ ...message, content: results });
+  }
+  return dropped.length > 0 ? { messages: kept, dropped } : null;
+}
+
+/** On models that bind their thinking to what went before it, none of it can follow a cut (spec 7.4). */
+export function unbindThinking(messages: readonly HistoryMessage[]): readonly HistoryMessage[] {
+  return messages.map(withoutThinking);
+}

@@ -1,0 +1,69 @@
+import { priceAt, type ModelFacts } from '../core/index.ts';
+import { beginsTurn, type HistoryMessage } from './message.ts';
+
+/** How long a conversation may get, and how far a cut shortens it. */
+export interface Limits {
+  /** The most tokens that the whole prompt of a request may have. */
+  readonly highTokens: number;
+  /** What a cut leaves: far less, so that cuts are rare. */
+  readonly lowTokens: number;
+  /** The most turns in one request; infinite for no such limit. */
+  readonly highTurns: number;
+  readonly lowTurns: number;
+}
+
+/** Limits as a caller gives them. */
+export interface GivenLimits {
+  /** @default 100,000 */
+  readonly highTokens?: number | undefined;
+  /** @default two fifths of `highTokens`; more where that would be too short to be cached */
+  readonly lowTokens?: number | undefined;
+  /** @default no limit */
+  readonly highTurns?: number | undefined;
+  /** @default two fifths of `highTurns` */
+  readonly lowTurns?: number | undefined;
+  /** The most that reading the history may cost each turn; it becomes a limit of tokens. @default no limit */
+  readonly highTurnUsd?: number | undefined;
+}
+
+const HIGH_TOKENS = 100_000;
+const LOW_SHARE = 0.4;
+const LOW_SHARE_MAX = 0.75;
+const CACHEABLE_MARGIN = 1.25;
+const PICO_PER_USD = 1e12;
+
+function checkPair(name: string, high: number, low: number): void {
+  if (!(high > 0) || !(low > 0) || low >= high)
+    throw new RangeError(`low${name} must be above 0 and below high${name}, got ${low} and ${high}`);
+}
+
+/** What is left behind a cut should still be long enough to be cached (spec 3). */
+function lowMark(highTokens: number, minCacheableTokens: number): number {
+  const cacheable = Math.min(minCacheableTokens * CACHEABLE_MARGIN, highTokens * LOW_SHARE_MAX);
+  return Math.floor(Math.max(highTokens * LOW_SHARE, cacheable));
+}
+
+/** @throws RangeError for marks that are not in order. */
+export function readLimits(given: GivenLimits, facts: ModelFacts, nowMs: number): Limits {
+  const { highTurnUsd = Infinity, highTurns = Infinity } = given;
+  if (!(highTurnUsd > 0)) throw new RangeError(`highTurnUsd must be above 0, got ${highTurnUsd}`);
+  const { inputPicoUsd, readPerMille } = priceAt(facts, nowMs);
+  const payable = (highTurnUsd * PICO_PER_USD * 1000) / (inputPicoUsd * readPerMille);
+  const highTokens = Math.min(given.highTokens ?? HIGH_TOKENS, Math.floor(payable));
+  // Where dollars make the limit lower than both marks, the lower mark follows.
+  const isLowered =
+    given.lowTokens !== undefined &&
+    given.lowTokens >= highTokens &&
+    payable < (given.highTokens ?? HIGH_TOKENS);
+  const lowTokens = isLowered ? undefined : given.lowTokens;
+  const lowTurns = given.lowTurns ?? Math.max(1, Math.floor(highTurns * LOW_SHARE));
+  const low = lowTokens ?? lowMark(highTokens, facts.minCacheableTokens);
+  checkPair('Tokens', highTokens, low);
+  // No limit is both marks at infinity.
+  if (lowTurns < Infinity) checkPair('Turns', highTurns, lowTurns);
+  return { highTokens, lowTokens: low, highTurns, lowTurns };
+}
+
+export function countTurns(messages: readonly HistoryMessage[]): number {
+  return messages.filter(beginsTurn).length;
+}

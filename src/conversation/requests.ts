@@ -1,0 +1,141 @@
+import { toUsd, totalInputTokens, type JsonObject, type ModelFacts, type Ttl } from '../core/index.ts';
+import type { RequestParts } from '../planner/index.ts';
+import type { Clock } from '../runtime/index.ts';
+import type { HistoryMessage } from './message.ts';
+import type { ConversationAnswer, TurnRecord } from './options.ts';
+import { markBody, PrefixBook, type BreakpointUse, type PlannedRequest } from './prefix-book.ts';
+import { readBill, type Billed } from './read-usage.ts';
+import { factsOf, toBody, type Settings } from './settings.ts';
+import { Sizes } from './sizes.ts';
+import { addTokens, type ConversationState, type Sums } from './state.ts';
+
+/** A request that was answered. */
+export interface Asked<Answer> {
+  readonly answer: Answer;
+  readonly billed: Billed | null;
+  readonly record: TurnRecord;
+}
+
+/** What one request asks for. */
+export interface Question {
+  readonly kind: TurnRecord['kind'];
+  readonly messages: readonly HistoryMessage[];
+  readonly maxTokens: number;
+  readonly use: BreakpointUse;
+}
+
+export interface RequestsOptions<Body, Answer> {
+  readonly send: (body: Body) => Promise<Answer>;
+  readonly ttl: Ttl;
+  readonly clock: Clock;
+  readonly onTurn: (turn: TurnRecord) => void;
+}
+
+const RECORDS_MAX = 1000;
+const RATIO_MIN = 0.1;
+const RATIO_MAX = 4;
+
+/** The requests of one conversation: markers in, bills out. */
+export class Requests<Body extends RequestParts, Answer extends ConversationAnswer> {
+  readonly #options: RequestsOptions<Body, Answer>;
+  readonly book: PrefixBook;
+  readonly records: TurnRecord[] = [];
+  #settings: Settings;
+  #facts: ModelFacts;
+  #sizes: Sizes;
+  #ratio: number;
+  #sums: Sums;
+
+  constructor(options: RequestsOptions<Body, Answer>, state: ConversationState) {
+    this.#options = options;
+    this.book = new PrefixBook(options.ttl, state.entries);
+    this.#settings = state.settings;
+    this.#facts = factsOf(state.settings);
+    this.#sizes = new Sizes(this.#facts);
+    this.#ratio = state.ratio;
+    this.#sums = state.sums;
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  get facts(): ModelFacts {
+    return this.#facts;
+  }
+
+  get sizes(): Sizes {
+    return this.#sizes;
+  }
+
+  /** Billed tokens per estimated one, as seen last. */
+  get ratio(): number {
+    return this.#ratio;
+  }
+
+  get sums(): Sums {
+    return this.#sums;
+  }
+
+  change(settings: Settings): void {
+    this.#settings = settings;
+    this.#facts = factsOf(settings);
+    this.#sizes = new Sizes(this.#facts);
+  }
+
+  countCut(): void {
+    this.#sums = { ...this.#sums, cuts: this.#sums.cuts + 1 };
+  }
+
+  /** What a request would do now. */
+  plan(
+    messages: readonly HistoryMessage[],
+    use: BreakpointUse,
+    settings: Settings = this.#settings,
+  ): PlannedRequest {
+    return this.#planBody(toBody(settings, messages), use);
+  }
+
+  #planBody(body: JsonObject, use: BreakpointUse): PlannedRequest {
+    return this.book.plan(body, this.#sizes, this.#ratio, this.#options.clock.nowMs(), use);
+  }
+
+  /** @throws whatever `send` throws; then nothing is known to have been written. */
+  async ask({ kind, messages, maxTokens, use }: Question): Promise<Asked<Answer>> {
+    const { clock, ttl, send } = this.#options;
+    const body = toBody({ ...this.#settings, maxTokens }, messages);
+    const planned = this.#planBody(body, use);
+    const atMs = clock.nowMs();
+    const facts = this.#facts;
+    const answer = await send(markBody(body, planned.paths, ttl) as unknown as Body);
+    const billed = readBill(answer, facts, atMs);
+    this.book.settle(planned, billed?.tokens ?? null, atMs, clock.nowMs());
+    if (billed && planned.estimatedTokens > 0) {
+      const ratio = totalInputTokens(billed.tokens) / planned.estimatedTokens;
+      this.#ratio = Math.min(RATIO_MAX, Math.max(RATIO_MIN, ratio));
+    }
+    const record: TurnRecord = {
+      kind,
+      atMs,
+      tokens: billed?.tokens ?? null,
+      costUsd: toUsd(billed?.costPicoUsd ?? 0n),
+      expectedReadTokens: planned.outcome.readTokens,
+    };
+    this.#note(record, billed);
+    return { answer, billed, record };
+  }
+
+  #note(record: TurnRecord, billed: Billed | null): void {
+    const { turns, summaries, cuts, tokens, costPicoUsd } = this.#sums;
+    this.#sums = {
+      turns: turns + (record.kind === 'turn' ? 1 : 0),
+      summaries: summaries + (record.kind === 'summary' ? 1 : 0),
+      cuts,
+      tokens: billed ? addTokens(tokens, billed.tokens) : tokens,
+      costPicoUsd: costPicoUsd + (billed?.costPicoUsd ?? 0n),
+    };
+    this.records.push(record);
+    if (this.records.length > RECORDS_MAX) this.records.shift();
+    this.#options.onTurn(record);
+  }
+}

@@ -1,0 +1,196 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import {
+  conversation,
+  ConversationError,
+  type Conversation,
+  type CutReport,
+} from '../../src/conversation/index.ts';
+import type { JsonObject } from '../../src/core/index.ts';
+import { asksForSummary, Emulated, inputTokens, words, type Exchange } from './emulated.ts';
+import { bare, illegalities, isExtension, markerCount } from './legal.ts';
+
+const effort = Number(process.env['CACHEWRIGHT_EFFORT'] ?? 1);
+const IMAGE = {
+  type: 'image',
+  source: { type: 'base64', media_type: 'image/png', data: 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ' },
+};
+
+/** What happens in one step of a random chat: what the user says, and what the model answers. */
+const step = fc.record({
+  words: fc.integer({ min: 1, max: 250 }),
+  hasImage: fc.boolean(),
+  instruction: fc.option(fc.integer({ min: 1, max: 20 }), { freq: 5 }),
+  thinks: fc.boolean(),
+  calls: fc.oneof(
+    { weight: 3, arbitrary: fc.constant(0) },
+    { weight: 2, arbitrary: fc.integer({ min: 1, max: 25 }) },
+  ),
+  answerWords: fc.integer({ min: 0, max: 120 }),
+  gapMs: fc.constantFrom(1_000, 60_000, 299_000, 400_000),
+  extra: fc.boolean(),
+});
+const HIGH = 9_000;
+const chat = fc.record({
+  model: fc.constantFrom('claude-sonnet-5-5', 'claude-opus-4-6', 'claude-haiku-4-5', 'claude-fable-5-2'),
+  strategy: fc.constantFrom('drop-oldest', 'drop-tool-results', 'summarise'),
+  ahead: fc.boolean(),
+  failsEvery: fc.constantFrom(0, 7),
+  steps: fc.array(step, { minLength: 1, maxLength: 40, size: 'max' }),
+});
+type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
+type Chat = typeof chat extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** Texts and results of everything that was ever said, each with a number that nothing else has. */
+class Play {
+  readonly emulated = new Emulated();
+  readonly cuts: CutReport[] = [];
+  readonly said: string[] = [];
+  readonly chat: Conversation;
+  readonly #plan: Chat;
+  #pending: readonly string[] = [];
+  #number = 0;
+  #sent = 0;
+
+  constructor(plan: Chat) {
+    this.#plan = plan;
+    this.chat = conversation({
+      model: plan.model,
+      maxTokens: 500,
+      system: words(900),
+      tools: [{ name: 'look', description: 'looks', input_schema: { type: 'object' } }],
+      highTokens: HIGH,
+      lowTokens: 4_000,
+      strategy: plan.strategy,
+      ...(plan.ahead && { summariseAheadShare: 0.7 }),
+      clock: this.emulated.clock,
+      onCut: (report) => this.cuts.push(report),
+      send: (body) => this.#send(body),
+    });
+  }
+
+  #send(body: { readonly messages: readonly object[] }): Promise<Awaited<ReturnType<Emulated['send']>>> {
+    this.#sent += 1;
+    const { failsEvery } = this.#plan;
+    if (failsEvery > 0 && this.#sent % failsEvery === 0) return Promise.reject(new Error('529: overloaded'));
+    return asksForSummary(body) ? this.emulated.send(body, { text: 'In short.' }) : this.emulated.send(body);
+  }
+
+  #name(text: string): string {
+    this.#number += 1;
+    const named = `said-${this.#number}. ${text}`;
+    this.said.push(`said-${this.#number}.`);
+    return named;
+  }
+
+  #contentOf({ words: count, hasImage, extra }: Step): readonly JsonObject[] {
+    const share = Math.ceil(count / Math.max(1, this.#pending.length));
+    const results = this.#pending.map((id) => ({
+      type: 'tool_result',
+      tool_use_id: id,
+      content: [{ type: 'text', text: this.#name(words(share)) }],
+    }));
+    const own = results.length === 0 || extra ? [{ type: 'text', text: this.#name(words(count)) }] : [];
+    return [...results, ...own, ...(hasImage && own.length > 0 ? [IMAGE] : [])];
+  }
+
+  #scriptAnswer({ thinks, calls, answerWords }: Step): void {
+    const content = [
+      ...(thinks ? [{ type: 'thinking', thinking: words(30, this.#number) }] : []),
+      ...(answerWords > 0 ? [{ type: 'text', text: words(answerWords, this.#number) }] : []),
+      ...Array.from({ length: calls }, (_, index) => ({
+        type: 'tool_use',
+        name: 'look',
+        input: { at: index },
+      })),
+    ];
+    if (content.length > 0)
+      this.emulated.script({ content, stop_reason: calls > 0 ? 'tool_use' : 'end_turn' });
+  }
+
+  async run(step_: Step): Promise<void> {
+    this.emulated.clock.advance(step_.gapMs);
+    const content = this.#contentOf(step_);
+    if (step_.instruction !== null) this.chat.instruct(this.#name(words(step_.instruction)));
+    const say = async (): Promise<void> => {
+      const answer = await this.chat.say(content);
+      this.#pending = answer.content.flatMap((block) =>
+        (block as JsonObject)['type'] === 'tool_use' ? [String((block as JsonObject)['id'])] : [],
+      );
+    };
+    this.#scriptAnswer(step_);
+    await say().catch(async (error: unknown) => {
+      if (!(error instanceof Error) || !error.message.startsWith('529')) throw error;
+      await say();
+    });
+  }
+}
+
+/** Everything said is in the history, or in what a cut has reported. */
+function missing(play: Play): readonly string[] {
+  const kept = JSON.stringify(play.chat.messages);
+  const dropped = JSON.stringify(play.cuts.map((cut) => cut.dropped));
+  return play.said.filter((name) => !kept.includes(name) && !dropped.includes(name));
+}
+
+const isTurn = ({ body }: Exchange): boolean => body['max_tokens'] === 500;
+
+/** An instruction and no answer that can be kept: what is said next has to stand in front of the instruction. */
+function isUnanswered({ body, answer }: Exchange): boolean {
+  const isKept = answer.content.some((block) => (block as JsonObject)['type'] !== 'thinking');
+  return body.messages.at(-1)?.role === 'system' && !isKept;
+}
+
+/** What holds for each request, given the turn that was sent before it. */
+function checkExchange(exchange: Exchange, last: Exchange | undefined, isCut: boolean): void {
+  expect(illegalities(exchange)).toEqual([]);
+  expect(markerCount(exchange)).toBeLessThanOrEqual(4);
+  expect(inputTokens(exchange.answer)).toBeLessThanOrEqual(HIGH);
+  const isFree = !last || (isCut && isTurn(exchange)) || isUnanswered(last);
+  expect(isFree || isExtension(exchange, last)).toBe(true);
+}
+
+/** What holds at the end: reads as expected, nothing lost in silence, and the history is what was sent. */
+function checkEnd(play: Play): void {
+  const { turns, messages } = play.chat;
+  for (const { tokens, expectedReadTokens } of turns) {
+    const off = Math.abs((tokens?.readTokens ?? 0) - expectedReadTokens);
+    expect(off).toBeLessThanOrEqual(1 + expectedReadTokens / 50);
+  }
+  expect(missing(play)).toEqual([]);
+  const sent = play.emulated.exchanges.findLast(isTurn)?.body.messages ?? [];
+  expect(bare({ messages: messages.slice(0, sent.length) })).toEqual(bare({ messages: sent }));
+}
+
+/** Plays one step; false where what was said was too long for the limit, which ends the chat. */
+async function playStep(play: Play, step_: Step): Promise<boolean> {
+  const { exchanges } = play.emulated;
+  const { length: before } = exchanges;
+  const { length: cutsBefore } = play.cuts;
+  const { length: saidBefore } = play.said;
+  let last = exchanges.findLast(isTurn);
+  try {
+    await play.run(step_);
+  } catch (error) {
+    if (!(error instanceof ConversationError) || error.code !== 'TOO_LONG') throw error;
+    play.said.length = saidBefore;
+    return false;
+  }
+  for (const exchange of exchanges.slice(before)) {
+    checkExchange(exchange, last, play.cuts.length > cutsBefore);
+    if (isTurn(exchange)) last = exchange;
+  }
+  return true;
+}
+
+describe('random conversations', () => {
+  it('are legal, extend what was sent, stay under the limit and lose nothing in silence', async () => {
+    const property = fc.asyncProperty(chat, async (plan) => {
+      const play = new Play(plan);
+      for (const each of plan.steps) if (!(await playStep(play, each))) break;
+      checkEnd(play);
+    });
+    await fc.assert(property, { numRuns: 30 * effort });
+  }, 120_000);
+});
