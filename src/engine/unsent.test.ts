@@ -104,6 +104,7 @@ describe('the record of a request that was not sent', () => {
     } as const;
     const headers = { 'x-api-key': 'key', 'x-cachewright-tags': 'a, b' };
     engine.unsent.record(id, {
+      identity: headers,
       path: '/v1/messages?secret=1',
       headers,
       model: 'claude-opus-5-5',

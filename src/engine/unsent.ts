@@ -20,6 +20,8 @@ import { modeOf, scopeOf, tagsOf, type Headers } from './request-facts.ts';
 
 /** A request that was answered without being sent. */
 export interface UnsentRequest {
+  /** The same object for requests of the same path and headers, by which what they have in common is known again. */
+  readonly identity: object;
   readonly path: string;
   readonly headers: Headers;
   readonly model: string;
@@ -67,8 +69,14 @@ function breakpointsOf({ prompt }: ReadRequest, usage: BilledUsage): readonly Br
   return blockIndex < 0 ? [] : [{ blockIndex, ttl, origin: 'automatic' }];
 }
 
+/** What records have in common whose requests have path and headers in common. */
+type CommonFacts = Pick<RequestRecord, 'scope' | 'tags' | 'path' | 'mode'>;
+
+const NO_COST = addCosts([]);
+
 class Unsent implements UnsentRequests {
   readonly #context: EngineContext;
+  readonly #common = new WeakMap<object, CommonFacts>();
   readonly #known = new LRUCache<string, KnownRequest>({
     maxSize: KNOWN_BLOCKS_MAX,
     sizeCalculation: ({ request }) => 1 + request.prefixIds.length,
@@ -98,23 +106,23 @@ class Unsent implements UnsentRequests {
   }
 
   record(id: string, request: UnsentRequest): void {
-    const { options, scopeKey } = this.#context;
-    const { path, headers, model, atMs, status, responses, error, firstByteMs } = request;
+    const { options } = this.#context;
+    const { model, atMs, status, responses, error, firstByteMs } = request;
+    const { scope, tags, path, mode } = this.#commonOf(request);
     const record: RequestRecord = {
       id,
       atMs,
-      scope: scopeOf(headers, scopeKey),
-      tags: tagsOf(headers),
-      // The query may hold a credential.
-      path: path.split('?')[0] ?? '',
+      scope,
+      tags,
+      path,
       model,
       modelNote: null,
-      mode: modeOf(headers, options.mode),
+      mode,
       status,
       messageId: null,
       stopReason: null,
       usage: null,
-      cost: addCosts([]),
+      cost: NO_COST,
       prediction: null,
       savings: null,
       misses: [],
@@ -135,6 +143,21 @@ class Unsent implements UnsentRequests {
     } catch {
       this.#context.counters.failedAccounts += 1;
     }
+  }
+
+  #commonOf({ identity, path, headers }: UnsentRequest): CommonFacts {
+    const known = this.#common.get(identity);
+    if (known) return known;
+    const { options, scopeKey } = this.#context;
+    const common = {
+      scope: scopeOf(headers, scopeKey),
+      tags: tagsOf(headers),
+      // The query may hold a credential.
+      path: path.split('?')[0] ?? '',
+      mode: modeOf(headers, options.mode),
+    };
+    this.#common.set(identity, common);
+    return common;
   }
 
   #read({ key, target, headers, body, usage: wire }: SavedRequest): KnownRequest | null {

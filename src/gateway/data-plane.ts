@@ -81,19 +81,16 @@ function gatherBody(request: IncomingMessage, bytesMax: number): Promise<Gathere
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    const finish = (isWhole: boolean): void => {
-      request.removeAllListeners('data');
-      request.removeAllListeners('end');
-      resolve({ chunks, isWhole });
-    };
     request.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       size += chunk.length;
       if (size <= bytesMax) return;
       request.pause();
-      finish(false);
+      request.removeAllListeners('data');
+      request.removeAllListeners('end');
+      resolve({ chunks, isWhole: false });
     });
-    request.once('end', () => finish(true));
+    request.once('end', () => resolve({ chunks, isWhole: true }));
     request.once('error', reject);
   });
 }

@@ -53,7 +53,10 @@ export function tierCall(
   response: ServerResponse,
 ): Call {
   const texts: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) if (value !== undefined) texts[name] = String(value);
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) texts[name] = typeof value === 'string' ? value : String(value);
+  }
   return new TierCall(path, texts, body, response);
 }
 
@@ -75,16 +78,23 @@ function decoded(answer: UpstreamAnswer, body: CapturedAnswer): UpstreamAnswer {
   return { ...answer, headers, body: body.pipe(decoder) };
 }
 
+type Head = Record<string, string | number>;
+
 /** Writes a whole answer in one piece. */
-function writeWhole({ status, headers }: CachedAnswer, whole: Uint8Array, response: ServerResponse): void {
+function writeWhole(status: number, head: Head, whole: Uint8Array, response: ServerResponse): void {
   response.sendDate = false;
-  response.writeHead(status, { ...headers, 'content-length': whole.length });
+  head['content-length'] = whole.length;
+  response.writeHead(status, head);
   response.end(whole);
 }
 
-async function writeStream({ status, headers, body }: CachedAnswer, response: ServerResponse): Promise<void> {
+async function writeStream(
+  { status, body }: CachedAnswer,
+  head: Head,
+  response: ServerResponse,
+): Promise<void> {
   response.sendDate = false;
-  response.writeHead(status, { ...headers });
+  response.writeHead(status, head);
   response.flushHeaders();
   const chunks = body[Symbol.asyncIterator]();
   // While the upstream is silent nothing else would tell it that the client has left.
@@ -155,23 +165,34 @@ async function sendCaptured(open: OpenRequest, signal: AbortSignal): Promise<Ups
 
 /** Answers from what is kept or shared, where that is so, under an id of its own; null: the answer is the upstream's. */
 async function writeAnswer(request: TierRequest, given: CachedAnswer, atMs: number): Promise<string | null> {
-  const { engine, path, headers, response } = request;
+  const { prepared, engine, path, headers, response } = request;
   const isUnsent = savingOf(given.served) !== null;
   const id = isUnsent ? engine.unsent.createId() : null;
-  const answer = id === null ? given : { ...given, headers: { ...given.headers, 'x-cachewright-id': id } };
+  const head: Head = { ...given.headers };
+  if (id !== null) head['x-cachewright-id'] = id;
   const firstByteMs = engine.options.clock.nowMs() - atMs;
   let error: string | null = 'broken_off';
   try {
-    if (answer.whole) writeWhole(answer, answer.whole, response);
-    else await writeStream(answer, response);
+    if (given.whole) writeWhole(given.status, head, given.whole, response);
+    else await writeStream(given, head, response);
     error = response.writableEnded ? null : 'client_left';
   } finally {
-    const settled = answer.settled();
+    const settled = given.settled();
     const responses = savingOf(settled);
-    const { status } = answer;
+    const { status } = given;
     const model = settled.model ?? '';
     if (id !== null && responses)
-      engine.unsent.record(id, { path, headers, model, atMs, status, responses, error, firstByteMs });
+      engine.unsent.record(id, {
+        identity: prepared.identity,
+        path,
+        headers,
+        model,
+        atMs,
+        status,
+        responses,
+        error,
+        firstByteMs,
+      });
   }
   return id;
 }

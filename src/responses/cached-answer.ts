@@ -20,4 +20,9 @@ export interface CachedAnswer {
 /** A request that was read. */
 export type PreparedCall =
   | { readonly kind: 'bypass'; readonly reason: BypassReason; readonly cacheStatus: string }
-  | { readonly kind: 'eligible'; answer(send: Send): Promise<CachedAnswer> };
+  | {
+      readonly kind: 'eligible';
+      /** Mostly the same object for calls of the same bytes, target and headers; never the same for others. */
+      readonly identity: object;
+      answer(send: Send): Promise<CachedAnswer>;
+    };

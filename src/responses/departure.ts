@@ -1,6 +1,5 @@
 import type { Accounts } from './accounts.ts';
 import type { Agreed, Agreement, OwnLead, Question } from './agreement.ts';
-import { inTime } from './bounded-store.ts';
 import type { EntryFacts } from './entry.ts';
 import type { Flight, Outcome, Send, UpstreamAnswer } from './flight.ts';
 import { formOf, judgeAnswer, type AnswerFacts, type Judgement, type NotKept } from './judge-answer.ts';
@@ -9,6 +8,7 @@ import type { Found, Levels } from './levels.ts';
 import { lifeFor } from './life.ts';
 import type { Marks, MarkValues } from './marks.ts';
 import type { ResponseSettings } from './options.ts';
+import type { Patience } from './patience.ts';
 import { lowerNames, type AnswerForm, type EligibleCall, type MessageCall } from './request.ts';
 import { withoutOwnHeaders, type HeaderMap } from './scope.ts';
 import { SharedStream } from './shared-stream.ts';
@@ -20,6 +20,7 @@ export interface DepartingCall {
   readonly eligible: EligibleCall;
   readonly key: string;
   readonly startedMs: number;
+  readonly patience: Patience;
   readonly send: Send;
 }
 
@@ -91,11 +92,12 @@ export class Departure {
     try {
       // Nobody has joined before this call returns.
       await Promise.resolve();
-      const held = isRefresh ? null : await this.#levels.findHeld(turn.key);
+      const held = isRefresh ? null : await this.#levels.findHeld(turn.key, turn.patience);
       const { marks, stored, leftMs } = await this.#ask(turn, isRefresh || held !== null);
       const known = stored ?? held;
       if (known && this.#isUsable(known, turn.eligible) && !isRefresh)
         return end({ kind: 'found', found: known });
+      flight.look(null);
       const agreed = await this.#agree({
         key: turn.key,
         settings: turn.eligible.settings,
@@ -143,21 +145,17 @@ export class Departure {
   }
 
   /** The marks as they are now, and what the second level holds; both within the time that a request may wait for it. */
-  async #ask({ eligible, key }: DepartingCall, isKnown: boolean): Promise<Asked> {
-    const { clock } = this.#settings;
-    const fromMs = clock.nowMs();
-    const left = (): number => Math.max(LEFT_MS_MIN, this.#settings.storeWaitMs - (clock.nowMs() - fromMs));
+  async #ask({ eligible, key, patience }: DepartingCall, isKnown: boolean): Promise<Asked> {
+    const left = (): number => Math.max(LEFT_MS_MIN, patience.leftMs);
     const names = this.#markNames(eligible);
     const peeked = this.#marks.peek(names);
     if (peeked && (isKnown || !this.#settings.store)) return { marks: peeked, stored: null, leftMs: left() };
-    // Which is bounded by itself.
     if (peeked) {
-      const stored = await this.#levels.findStored(key);
+      const stored = await patience.wait(this.#levels.findStored(key));
       return { marks: peeked, stored, leftMs: left() };
     }
     const asking = Promise.all([this.#marks.current(names), isKnown ? null : this.#levels.findStored(key)]);
-    const { storeWaitMs, timers } = this.#settings;
-    const told = await inTime(asking, storeWaitMs, timers);
+    const told = await patience.wait(asking);
     if (told) return { marks: told[0], stored: told[1], leftMs: left() };
     this.#accounts.storeTimeout();
     return { marks: this.#marks.lastKnown(names), stored: null, leftMs: 0 };

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hash } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 
 import { isObject, type JsonObject } from '../core/index.ts';
@@ -46,16 +46,17 @@ export interface EntryKey {
 export type EntryProblem = 'corrupt' | 'version' | 'unknown-key';
 
 const MAGIC = Buffer.from('CWR');
-const FORMAT_VERSION = 2;
+const FORMAT_VERSION = 3;
 const CODEC_PLAIN = 0;
 const CODEC_ZSTD = 1;
 const CIPHER_NONE = 0;
 const CIPHER_AES_256_GCM = 1;
-const CHECKSUM_BYTES = 16;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-/** Magic, version, codec, cipher, length of the key's id. */
-const HEAD_BYTES = 7;
+/** Here begins what the checksum is of; before it are magic, version and checksum. */
+const CHECKED_FROM = 8;
+/** Magic, version, checksum, codec, cipher, lengths of the key's id, of the entry's own key, and of the body. */
+const HEAD_BYTES = 16;
 /** Facts beside the answer's own bytes. */
 const FACTS_BYTES_MAX = 64 * 1024;
 
@@ -66,10 +67,17 @@ function pack({ facts, bytes }: Entry): Buffer {
   return Buffer.concat([length, json, bytes]);
 }
 
-/** Of key and head a hash, of the body what finds damage: hashing it would take as long as all the rest of a hit. */
-function checksum(key: string, head: Buffer, body: Uint8Array): Buffer {
-  const all = `${key}\n${head.toString('hex')}\n${body.length}\n${crc32(body)}`;
-  return hash('sha256', all, 'buffer').subarray(0, CHECKSUM_BYTES);
+/** What is wrong with bytes before anybody looks at what they say. */
+function findProblem(bytes: Buffer): EntryProblem | null {
+  if (bytes.length < HEAD_BYTES || bytes.compare(MAGIC, 0, MAGIC.length, 0, MAGIC.length) !== 0)
+    return 'corrupt';
+  if (bytes[MAGIC.length] !== FORMAT_VERSION) return 'version';
+  return crc32(bytes.subarray(CHECKED_FROM)) === bytes.readUInt32BE(MAGIC.length + 1) ? null : 'corrupt';
+}
+
+/** What an encrypted body belongs to: codec, cipher, the key's id, and the key under which the entry lies. */
+function contextOf(bytes: Buffer, nameEnd: number): Buffer {
+  return Buffer.concat([bytes.subarray(CHECKED_FROM, CHECKED_FROM + 4), bytes.subarray(HEAD_BYTES, nameEnd)]);
 }
 
 function isTextMap(value: unknown): value is Readonly<Record<string, string>> {
@@ -95,8 +103,8 @@ function unpack(packed: Buffer): Entry | null {
 }
 
 /**
- * Writes entries as they lie in a store, and reads them: compressed, with a checksum over everything and the key under
- * which they lie, and encrypted where there are keys. The first key encrypts; all of them decrypt, so that keys can be
+ * Writes entries as they lie in a store, and reads them: compressed, with the key under which they lie and a checksum over
+ * everything, and encrypted where there are keys. The first key encrypts; all of them decrypt, so that keys can be
  * changed while entries live.
  */
 export class EntryFormat {
@@ -120,33 +128,40 @@ export class EntryFormat {
   seal(key: string, entry: Entry): Uint8Array {
     const packed = pack(entry);
     const isSmall = packed.length < this.#compressFromBytes;
-    const body = isSmall ? packed : compress(packed);
+    const plain = isSmall ? packed : compress(packed);
     const cipherKey = this.#keys[0];
-    const id = Buffer.from(cipherKey?.id ?? '');
+    const [id, name] = [Buffer.from(cipherKey?.id ?? ''), Buffer.from(key)];
     const codec = isSmall ? CODEC_PLAIN : CODEC_ZSTD;
     const cipher = cipherKey ? CIPHER_AES_256_GCM : CIPHER_NONE;
-    const head = Buffer.concat([MAGIC, Uint8Array.of(FORMAT_VERSION, codec, cipher, id.length), id]);
-    const sealed = cipherKey ? encrypt(cipherKey, body, Buffer.concat([head, Buffer.from(key)])) : body;
-    return Buffer.concat([head, checksum(key, head, sealed), sealed]);
+    const head = Buffer.concat([MAGIC, Buffer.alloc(HEAD_BYTES - MAGIC.length), id, name]);
+    head.set([FORMAT_VERSION], MAGIC.length);
+    head.set([codec, cipher, id.length, name.length], CHECKED_FROM);
+    const body = cipherKey ? encrypt(cipherKey, plain, contextOf(head, head.length)) : plain;
+    head.writeUInt32BE(body.length, CHECKED_FROM + 4);
+    const sealed = Buffer.concat([head, body]);
+    sealed.writeUInt32BE(crc32(sealed.subarray(CHECKED_FROM)), MAGIC.length + 1);
+    return sealed;
   }
 
   /** Reads what `seal` wrote for this key, and nothing else. Never throws. */
   open(key: string, stored: Uint8Array): Entry | EntryProblem {
     const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
-    if (bytes.length < HEAD_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return 'corrupt';
-    if (bytes[3] !== FORMAT_VERSION) return 'version';
-    const headEnd = HEAD_BYTES + (bytes[6] ?? 0);
-    const head = bytes.subarray(0, headEnd);
-    const body = bytes.subarray(headEnd + CHECKSUM_BYTES);
-    if (!checksum(key, head, body).equals(bytes.subarray(headEnd, headEnd + CHECKSUM_BYTES)))
-      return 'corrupt';
-    const cipherKey = this.#keys.find(({ id }) => id === head.subarray(HEAD_BYTES).toString());
-    if (bytes[5] === CIPHER_AES_256_GCM && !cipherKey) return 'unknown-key';
+    const problem = findProblem(bytes);
+    if (problem) return problem;
+    const idEnd = HEAD_BYTES + (bytes[CHECKED_FROM + 2] ?? 0);
+    const nameEnd = idEnd + (bytes[CHECKED_FROM + 3] ?? 0);
+    const body = bytes.subarray(nameEnd);
+    // What was written for another key is not given under this one.
+    const isOwn = bytes.toString('latin1', idEnd, nameEnd) === key;
+    if (!isOwn || body.length !== bytes.readUInt32BE(CHECKED_FROM + 4)) return 'corrupt';
+    const isEncrypted = bytes[CHECKED_FROM + 1] === CIPHER_AES_256_GCM;
+    const id = isEncrypted ? bytes.toString('latin1', HEAD_BYTES, idEnd) : null;
+    const cipherKey = this.#keys.find((known) => known.id === id);
     // Where entries are encrypted, one that is not was not written by us.
-    if (bytes[5] !== CIPHER_AES_256_GCM && this.#keys.length > 0) return 'unknown-key';
+    if (!cipherKey && (isEncrypted || this.#keys.length > 0)) return 'unknown-key';
     try {
-      const plain = cipherKey ? decrypt(cipherKey, body, Buffer.concat([head, Buffer.from(key)])) : body;
-      return unpack(this.#decode(bytes[4], plain)) ?? 'corrupt';
+      const plain = cipherKey ? decrypt(cipherKey, body, contextOf(bytes, nameEnd)) : body;
+      return unpack(this.#decode(bytes[CHECKED_FROM], plain)) ?? 'corrupt';
     } catch {
       return 'corrupt';
     }

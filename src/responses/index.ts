@@ -6,8 +6,9 @@ export { cachedFetch, type CachedFetchOptions } from './fetch.ts';
 export type { Send, UpstreamAnswer } from './flight.ts';
 export type { ResponseCacheOptions, SavedRequest, Served } from './options.ts';
 export type { BypassReason, MessageCall } from './request.ts';
+export type { PurgeTarget } from './marks.ts';
 export type { CallSettings, ResponseRule } from './rules.ts';
-export { responseCache, type PurgeTarget, type ResponseCache } from './response-cache.ts';
+export { responseCache, type ResponseCache } from './response-cache.ts';
 export {
   createMemoryCache,
   openMemcachedCache,

@@ -7,6 +7,7 @@ import { EntryFormat, type Entry } from './entry.ts';
 import type { Marks, MarkValues } from './marks.ts';
 import { toForm } from './message-forms.ts';
 import type { ResponseSettings } from './options.ts';
+import type { Patience } from './patience.ts';
 import type { AnswerForm } from './request.ts';
 
 /** Memory that an entry takes beside its bytes, about. */
@@ -49,15 +50,16 @@ export class Levels {
   }
 
   /** What the first level holds and may still give; at once where its marks are known to be good. */
-  findHeld(key: string): Found | null | Promise<Found | null> {
+  findHeld(key: string, patience: Patience): Found | null | Promise<Found | null> {
     const entry = this.#memory.get(key);
     if (!entry) return null;
     const { marks } = entry.facts;
     const isCurrent = this.#marks.judge(marks);
     if (isCurrent !== null) return this.#checkHeld(key, entry, isCurrent);
-    return this.#marks
-      .current(Object.keys(marks))
-      .then((values) => this.#checkHeld(key, entry, hasMarks(entry, values)));
+    const names = Object.keys(marks);
+    return patience
+      .wait(this.#marks.current(names))
+      .then((values) => this.#checkHeld(key, entry, hasMarks(entry, values ?? this.#marks.lastKnown(names))));
   }
 
   /** The answer in a form, null where it cannot have that; the other form is made once while an entry is in memory. */

@@ -12,12 +12,28 @@ export type MarkValues = Readonly<Record<string, string>>;
 /** What can be purged together. */
 export type MarkKind = 'all' | 'scope' | 'model' | 'tag' | 'content' | 'key';
 
+/** What to drop: what one key, tag, model, content version or scope has, or everything. */
+export type PurgeTarget =
+  | { readonly key: string }
+  | { readonly tag: string }
+  | { readonly model: string }
+  | { readonly content: string }
+  | { readonly scope: string }
+  | { readonly all: true };
+
 interface KnownMark {
   readonly value: string;
   /** When the store said so; -Infinity: it never did. */
   readonly readMs: number;
   /** Which of all readings and changes it comes from, in the order in which they began. */
   readonly order: number;
+}
+
+/** When values were found to be the marks' own, and how long that may be so without another look. */
+interface Judged {
+  readonly changes: number;
+  readonly atMs: number;
+  readonly ageMsMax: number;
 }
 
 /** A mark that was read longer ago is read again: a purge has reached every process after this. */
@@ -44,7 +60,11 @@ export class Marks {
   readonly #reading = new Map<string, Promise<void>>();
   /** Purges that the store has not heard of yet. */
   readonly #untold = new Map<string, number>();
+  /** Values that were found to be the marks' own, and up to when that need not be looked into again. */
+  readonly #judged = new WeakMap<MarkValues, Judged>();
   #order = 0;
+  /** Changes of what is known. */
+  #changes = 0;
 
   constructor(settings: Pick<ResponseSettings, 'store' | 'secret' | 'clock' | 'timers' | 'storeWaitMs'>) {
     this.#settings = settings;
@@ -72,9 +92,23 @@ export class Marks {
 
   /** Whether marks have these values yet; null unless all of them were read lately enough to tell. */
   judge(values: MarkValues): boolean | null {
+    const { clock } = this.#settings;
+    const judged = this.#judged.get(values);
+    if (judged?.changes === this.#changes && Math.abs(clock.nowMs() - judged.atMs) <= judged.ageMsMax)
+      return true;
     const names = Object.keys(values);
     if (names.some((name) => this.#isOld(name))) return null;
-    return names.every((name) => this.#known.get(name)?.value === values[name]);
+    if (names.some((name) => this.#known.get(name)?.value !== values[name])) return false;
+    this.#judged.set(values, this.#judgement(names));
+    return true;
+  }
+
+  #judgement(names: readonly string[]): Judged {
+    const { clock, store } = this.#settings;
+    const atMs = clock.nowMs();
+    const ages = names.map((name) => Math.abs(atMs - (this.#known.get(name)?.readMs ?? 0)));
+    const ageMsMax = store ? Math.max(0, MARK_AGE_MS_MAX - Math.max(0, ...ages)) : Infinity;
+    return { changes: this.#changes, atMs, ageMsMax };
   }
 
   /** The values as they are known here, whenever that was. */
@@ -100,10 +134,15 @@ export class Marks {
     const { store } = this.#settings;
     for (const name of names) {
       const value = newValue();
-      this.#known.set(name, { value, readMs: this.#settings.clock.nowMs(), order: (this.#order += 1) });
+      this.#set(name, { value, readMs: this.#settings.clock.nowMs(), order: (this.#order += 1) });
       if (store) this.#untold.set(name, this.#order);
     }
     if (store) await this.#tell(store, names);
+  }
+
+  #set(name: string, mark: KnownMark): void {
+    this.#changes += 1;
+    this.#known.set(name, mark);
   }
 
   #isOld(name: string): boolean {
@@ -118,7 +157,7 @@ export class Marks {
     const known = this.#known.get(name);
     if (known) return known.value;
     const value = newValue();
-    this.#known.set(name, { value, readMs: -Infinity, order: 0 });
+    this.#set(name, { value, readMs: -Infinity, order: 0 });
     return value;
   }
 
@@ -147,7 +186,7 @@ export class Marks {
       const value = values[index] ?? null;
       // A purge of ours meanwhile is newer than what was read.
       if (value === null || (this.#known.get(name)?.order ?? 0) > order) continue;
-      this.#known.set(name, { value, readMs, order });
+      this.#set(name, { value, readMs, order });
     }
   }
 
@@ -165,7 +204,7 @@ export class Marks {
         // Purged again meanwhile: that is still to be told.
         if (this.#untold.get(name) !== order) return;
         this.#untold.delete(name);
-        this.#known.set(name, { value, readMs: this.#settings.clock.nowMs(), order: (this.#order += 1) });
+        this.#set(name, { value, readMs: this.#settings.clock.nowMs(), order: (this.#order += 1) });
       }),
     );
   }

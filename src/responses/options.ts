@@ -70,13 +70,13 @@ export interface ResponseCacheOptions {
   /** Longer answers are not kept. @default 8 MiB */
   readonly entryBytesMax?: number;
   /**
-   * From this size on entries are compressed in the store; below it, a store that is near gives the bytes sooner than
-   * they can be decompressed. @default 64 KiB
+   * From this size on entries are compressed in the store. @default 1 KiB; on Redis 64 KiB, since it gives the bytes sooner
+   * than they can be decompressed
    */
   readonly compressFromBytes?: number;
   /** Longer requests are passed on. @default 32 MiB */
   readonly bodyBytesMax?: number;
-  /** The most that a request waits for the second level, in ms. @default 50 */
+  /** The most that a request waits for the second level, in ms. @default 40 */
   readonly storeWaitMs?: number;
   /** Keys for entries in the store: the first encrypts, all of them decrypt. @default none: entries are not encrypted */
   readonly encryptionKeys?: readonly EntryKey[];
@@ -142,6 +142,7 @@ export interface ResponseSettings extends Omit<
 }
 
 const SECRET_BYTES_MIN = 16;
+const KIB = 1024;
 const MIB = 1024 * 1024;
 
 const DEFAULTS = {
@@ -156,9 +157,8 @@ const DEFAULTS = {
   variants: 1,
   memoryBytesMax: 64 * MIB,
   entryBytesMax: 8 * MIB,
-  compressFromBytes: 64 * 1024,
   bodyBytesMax: 32 * MIB,
-  storeWaitMs: 50,
+  storeWaitMs: 40,
   encryptionKeys: [],
   clock: systemClock,
   timers: systemTimers,
@@ -203,6 +203,7 @@ export function readSettings(options: ResponseCacheOptions): ResponseSettings {
     cost: () => null,
     onServed: () => undefined,
     scopeName: null,
+    compressFromBytes: options.store?.kind === 'redis' ? 64 * KIB : KIB,
     ...options,
     store: options.store ?? null,
     flights: options.flights ?? options.store?.flights ?? null,

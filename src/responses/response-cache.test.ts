@@ -256,6 +256,20 @@ describe('responseCache', () => {
     expect((await b.ask()).status).toContain('fwd=miss');
   });
 
+  it('knows calls of the same bytes and headers as the same, and none other, whatever their key', () => {
+    const { cache } = bench();
+    const identityOf = (headers: Record<string, string> = {}): object | null => {
+      const prepared = cache.prepare({ body: request(), headers: { ...HEADERS, ...headers } });
+      return prepared.kind === 'eligible' ? prepared.identity : null;
+    };
+    const tagged = { 'x-cachewright-tags': 'a' };
+    expect(identityOf()).not.toBeNull();
+    expect(identityOf()).toBe(identityOf());
+    expect(identityOf(tagged)).toBe(identityOf(tagged));
+    const others = [{}, tagged, { 'x-cachewright-tags': 'b' }, { 'x-cachewright-mode': 'off' }];
+    expect(new Set(others.map((headers) => identityOf(headers))).size).toBe(others.length);
+  });
+
   it('needs a secret with a store', () => {
     expect(() => responseCache({ store: createMemoryCache() })).toThrow(RangeError);
     expect(() => responseCache({ ttlMs: Number.NaN })).toThrow(RangeError);

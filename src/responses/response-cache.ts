@@ -8,23 +8,15 @@ import { Departure, type DepartingCall } from './departure.ts';
 import type { AnswerFacts } from './judge-answer.ts';
 import { Levels, type Found } from './levels.ts';
 import { lifeFor } from './life.ts';
-import { Marks, type MarkKind } from './marks.ts';
+import { Marks, type MarkKind, type PurgeTarget } from './marks.ts';
 import { toForm } from './message-forms.ts';
 import { readSettings, type ResponseCacheOptions, type ResponseSettings, type Served } from './options.ts';
+import { Patience } from './patience.ts';
 import { CallReader } from './read-calls.ts';
 import { lowerNames, type EligibleCall, type MessageCall } from './request.ts';
 import { scopeOf, withoutOwnHeaders, type HeaderMap } from './scope.ts';
 import { BY_UPSTREAM, bypassed, contentType } from './served.ts';
 import { collect, singleChunk, whenNotAborted } from './streams.ts';
-
-/** What to drop: what one key, tag, model, content version or scope has, or everything. */
-export type PurgeTarget =
-  | { readonly key: string }
-  | { readonly tag: string }
-  | { readonly model: string }
-  | { readonly content: string }
-  | { readonly scope: string }
-  | { readonly all: true };
 
 /** Answers identical requests once. */
 export interface ResponseCache {
@@ -80,7 +72,11 @@ class Cache implements ResponseCache {
   prepare(call: MessageCall): PreparedCall {
     const read = this.#reader.read(call);
     if (read.kind === 'eligible')
-      return { kind: 'eligible', answer: (send) => this.#answer(call, read.call, send) };
+      return {
+        kind: 'eligible',
+        identity: read.call,
+        answer: (send) => this.#answer(call, read.call, send),
+      };
     const served = bypassed(read.reason);
     this.#tell(served);
     return { kind: 'bypass', reason: read.reason, cacheStatus: cacheStatus(served) };
@@ -91,8 +87,9 @@ class Cache implements ResponseCache {
     const variant = variants > 1 ? Math.floor(this.#settings.random() * variants) : 0;
     const key = variant === 0 ? eligible.key : `${eligible.key}.${variant}`;
     const startedMs = this.#settings.clock.nowMs();
-    const turn: DepartingCall = { call, eligible, key, startedMs, send };
-    const held = this.#levels.findHeld(key);
+    const patience = new Patience(this.#settings);
+    const turn: DepartingCall = { call, eligible, key, startedMs, patience, send };
+    const held = this.#levels.findHeld(key, patience);
     const given = this.#giveFound(turn, held instanceof Promise ? await held : held);
     return given ?? this.#fly(turn);
   }
@@ -159,6 +156,14 @@ class Cache implements ResponseCache {
       const flight = known ?? this.#depart(turn, false);
       const leave = flight.join();
       try {
+        // So soon that nobody need listen for the caller to leave.
+        const kept = await flight.looked;
+        if (kept) {
+          leave();
+          const given = this.#giveFound(turn, kept, true);
+          if (given) return given;
+          break;
+        }
         const outcome = await whenNotAborted(flight.outcome, turn.call.signal);
         const given = await this.#giveOutcome(turn, flight, outcome, isLeader, leave);
         if (given) return given;

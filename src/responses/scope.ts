@@ -13,19 +13,14 @@ const OWN_HEADERS: ReadonlySet<string> = new Set([
   'x-cachewright-tags',
 ]);
 
-const READ_PREFIXES = ['anthropic-', 'x-cachewright-'] as const;
+/** Credentials, headers of the API, and ours, in any case. */
+const TELLING = /^(?:x-api-key$|authorization$|anthropic-|x-cachewright-)/i;
 
 /** The headers from which a call is read, with names in lower case: who asks, those of the API, and ours. */
 export function telling(headers: HeaderMap): HeaderMap {
   const told: Record<string, string> = {};
-  for (const [given, value] of Object.entries(headers)) {
-    const name = given.toLowerCase();
-    if (
-      CREDENTIAL_HEADERS.some((header) => header === name) ||
-      READ_PREFIXES.some((prefix) => name.startsWith(prefix))
-    )
-      told[name] = value;
-  }
+  for (const given of Object.keys(headers))
+    if (TELLING.test(given)) told[given.toLowerCase()] = headers[given] ?? '';
   return told;
 }
 

@@ -20,4 +20,5 @@ export {
 export { createLogger, LOG_LEVELS, type LogLevel, type Logger } from './logger.ts';
 export { hasTracing } from './tracing.ts';
 export { afterPatience } from './patience.ts';
+export { afterTurn } from './turn.ts';
 export { createId, secretBytes, seededRandom, systemRandom, type Random } from './random.ts';

@@ -14,6 +14,10 @@ const EFFORT = Number(process.env['CACHEWRIGHT_EFFORT'] ?? 1);
 const FAULT_S = 1 + Math.max(0, EFFORT - 1) / 2;
 /** The most that a request may wait for a store. */
 const WAIT_MS = 60;
+/** Where this process, in which the gateway runs too, did nothing for longer, waits are not the store's alone. */
+const STALL_MS_MAX = 20;
+/** Longer than any machine needs for a call. */
+const PATIENT_MS = 10_000;
 const TRIES = 5;
 const TIMEOUT_MS = TRIES * (20_000 + 2_000 * FAULT_S);
 
@@ -27,6 +31,8 @@ afterEach(() => cleanUp.run());
 /** A store, a way to it that can be slow, and what may happen to it. */
 interface Target {
   readonly store: CacheStore;
+  /** The same, for the test itself, which has time. */
+  openPatiently(): Promise<CacheStore>;
   freeze(): void;
   thaw(): void;
   kill(): Promise<void>;
@@ -38,7 +44,12 @@ async function redisTarget(args: readonly string[] = []): Promise<Target> {
   const server = cleanUp.add(await startRedis({ args }));
   const proxy = cleanUp.add(await startSlowProxy(server.port));
   const store = cleanUp.add(await openRedisCache({ url: `redis://127.0.0.1:${proxy.port}` }));
-  return { ...server, store, slow: (delayMs) => proxy.setDelay(delayMs) };
+  return {
+    ...server,
+    store,
+    openPatiently: () => openRedisCache({ url: server.url, timeoutMs: PATIENT_MS }),
+    slow: (delayMs) => proxy.setDelay(delayMs),
+  };
 }
 
 async function memcachedTarget(args: readonly string[] = []): Promise<Target> {
@@ -46,7 +57,12 @@ async function memcachedTarget(args: readonly string[] = []): Promise<Target> {
   cleanUp.add({ close: () => server.kill() });
   const proxy = cleanUp.add(await startSlowProxy(Number(server.server.split(':')[1])));
   const store = cleanUp.add(await openMemcachedCache({ server: `127.0.0.1:${proxy.port}` }));
-  return { ...server, store, slow: (delayMs) => proxy.setDelay(delayMs) };
+  return {
+    ...server,
+    store,
+    openPatiently: () => openMemcachedCache({ server: server.server, timeoutMs: PATIENT_MS }),
+    slow: (delayMs) => proxy.setDelay(delayMs),
+  };
 }
 
 /** A gateway whose memory holds no answers, so that every request needs the store. */
@@ -58,8 +74,11 @@ async function startLoad(store: CacheStore): Promise<SteadyLoad> {
   return cleanUp.add(new SteadyLoad(gateway.url));
 }
 
-/** Whether none waits long, and most of them do not wait at all; fails where a request failed. */
-function judge(name: string, { addedMs, failed, stallMs }: Load): boolean {
+/**
+ * `kept`: none waits long, and most of them do not wait at all. `busy`: none waits longer than the machine stood still
+ * beyond that. Fails where a request failed.
+ */
+function judge(name: string, { addedMs, failed, stallMs }: Load): 'kept' | 'busy' | 'missed' {
   const sorted = addedMs.toSorted((a, b) => a - b);
   const worstMs = sorted.at(-1) ?? Number.NaN;
   const medianMs = sorted[sorted.length >> 1] ?? Number.NaN;
@@ -69,7 +88,9 @@ function judge(name: string, { addedMs, failed, stallMs }: Load): boolean {
       `${(100 * share).toFixed(0)} % waited; the machine stood still for up to ${stallMs.toFixed(0)} ms\n`,
   );
   expect(failed).toEqual([]);
-  return worstMs < WAIT_MS + stallMs && medianMs < WAIT_MS / 4 && share < 0.3;
+  if (medianMs >= WAIT_MS / 4 || share >= 0.3) return 'missed';
+  if (worstMs < WAIT_MS) return 'kept';
+  return stallMs > STALL_MS_MAX && worstMs < WAIT_MS + stallMs ? 'busy' : 'missed';
 }
 
 /** The store gives answers, after a fault again by itself. */
@@ -86,15 +107,16 @@ async function expectUse(load: SteadyLoad): Promise<void> {
 
 /**
  * A fault under load, and its end. What a busy machine adds to waits is no store's: one try of several that keeps within
- * the limit shows that it can be kept, and where the store is to blame none does.
+ * the limit shows that it can be kept, and where the store is to blame none does. Only where the machine stood still in
+ * every try, as long as that lasted is allowed for.
  */
 async function suffer(name: string, fault: () => Promise<Load>, end: () => unknown): Promise<void> {
-  let isFine = false;
-  for (let tries = 0; tries < TRIES && !isFine; tries += 1) {
-    isFine = judge(name, await fault());
+  const verdicts: string[] = [];
+  while (verdicts.length < TRIES && !verdicts.includes('kept')) {
+    verdicts.push(judge(name, await fault()));
     await end();
   }
-  expect(isFine).toBe(true);
+  expect(verdicts.includes('kept') || verdicts.every((verdict) => verdict === 'busy')).toBe(true);
 }
 
 /** What happens in the middle of load to a store that is in use: what is on its way then is the worst of it. */
@@ -106,14 +128,24 @@ async function during(load: SteadyLoad, fault: () => unknown): Promise<Load> {
   return running;
 }
 
-/** Until it refuses. */
-async function fillUp(store: CacheStore): Promise<void> {
-  let code: unknown = null;
-  for (let number = 0; code !== 'STORE_FULL' && number < 1_000; number += 1)
-    await store.put(`filler-${number}`, new Uint8Array(60_000), 600_000).catch((error: unknown) => {
-      code = error instanceof StoreError ? error.code : error;
-    });
-  expect(code).toBe('STORE_FULL');
+/** From what is large to what is smaller than any answer or mark: Memcached keeps each size in a place of its own. */
+const FILLER_BYTES = [60_000, 2_000, 1_500, 1_200, 1_000, 800, 600, 400, 200, 100, 50, 10];
+
+/** Until it refuses whatever it is given; the names of what it took. */
+async function fillUp(store: CacheStore): Promise<readonly string[]> {
+  const kept: string[] = [];
+  for (const bytes of FILLER_BYTES) {
+    let code: unknown = null;
+    while (code === null && kept.length < 50_000) {
+      const name = `filler-${kept.length}`;
+      await store.put(name, new Uint8Array(bytes), 600_000).then(
+        () => kept.push(name),
+        (error: unknown) => (code = error instanceof StoreError ? error.code : error),
+      );
+    }
+    expect(code).toBe('STORE_FULL');
+  }
+  return kept;
 }
 
 describe.each([
@@ -153,16 +185,23 @@ describe.each([
     await expectUse(load);
   });
 
-  it.runIf(hasServer)('without memory left, which takes nothing more', { timeout: TIMEOUT_MS }, async () => {
+  it.runIf(hasServer)('without memory left, and with some again', { timeout: TIMEOUT_MS }, async () => {
     const target = await open(name === 'redis' ? REDIS_FULL : MEMCACHED_FULL);
-    await fillUp(target.store);
+    const patient = cleanUp.add(await target.openPatiently());
+    const fillers = await fillUp(patient);
     const load = await startLoad(target.store);
     await suffer(
       `${name} full`,
-      async () => load.run(FAULT_S),
+      async () => {
+        const round = await load.run(FAULT_S);
+        expect(round.fromStore).toBe(0);
+        return round;
+      },
       () => undefined,
     );
     // What was kept before it was full is still given.
-    expect(await target.store.get('filler-0')).not.toBeNull();
+    expect(await patient.get('filler-0')).not.toBeNull();
+    for (const name of fillers) await patient.remove(name);
+    await expectUse(load);
   });
 });

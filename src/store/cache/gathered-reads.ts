@@ -1,3 +1,4 @@
+import { afterTurn } from '../../runtime/index.ts';
 import { StoreError } from '../store.ts';
 
 type Value = Uint8Array | null;
@@ -14,35 +15,54 @@ const RUNNING_MAX = 2;
 const KEYS_MAX = 16;
 
 /**
- * Reads single keys, many at a time: what is asked for while others are on their way goes with the next reading. On a
- * quiet server each key is read at once.
+ * Reads single keys, many at a time: what is asked for in one turn of the event loop goes together, and what is asked for
+ * while others are on their way with the next reading. On a quiet server each key is read at once.
  */
 export class GatheredReads {
   readonly #readMany: (keys: readonly string[]) => Promise<readonly Value[]>;
+  readonly #atTurnEnd: (run: () => void) => void;
   #waiting: Waiting[] = [];
   #running = 0;
+  #isStarting = false;
 
-  /** @param readMany the values in the order of their keys */
-  constructor(readMany: (keys: readonly string[]) => Promise<readonly Value[]>) {
+  /**
+   * @param readMany the values in the order of their keys
+   * @param atTurnEnd calls at the end of this turn
+   */
+  constructor(
+    readMany: (keys: readonly string[]) => Promise<readonly Value[]>,
+    atTurnEnd: (run: () => void) => void = afterTurn,
+  ) {
     this.#readMany = readMany;
+    this.#atTurnEnd = atTurnEnd;
   }
 
   /** @throws whatever the reading throws with which the key went, or for which it waited */
   read(key: string): Promise<Value> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ key, resolve, reject });
-      if (this.#running < RUNNING_MAX) this.#start();
+      this.#startSoon();
+    });
+  }
+
+  #startSoon(): void {
+    if (this.#isStarting || this.#running >= RUNNING_MAX) return;
+    this.#isStarting = true;
+    this.#atTurnEnd(() => {
+      this.#isStarting = false;
+      this.#start();
     });
   }
 
   #start(): void {
+    if (this.#running >= RUNNING_MAX) return;
     const going = this.#waiting.splice(0, KEYS_MAX);
     if (going.length === 0) return;
     this.#running += 1;
     this.#readMany(going.map(({ key }) => key)).then(
       (values) => {
         this.#running -= 1;
-        this.#start();
+        if (this.#waiting.length > 0) this.#startSoon();
         for (const [index, { resolve }] of going.entries()) resolve(values[index] ?? null);
       },
       (error: unknown) => {

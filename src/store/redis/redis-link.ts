@@ -1,8 +1,10 @@
+import type * as Ioredis from 'ioredis';
 import type { Redis, RedisOptions } from 'ioredis';
 
 import { afterPatience, systemClock, systemTimers, type Clock, type Timers } from '../../runtime/index.ts';
 import { StoreError } from '../store.ts';
 import { Breaker } from './breaker.ts';
+import { wideReads } from './wide-reads.ts';
 import { readRedisUrl, showRedisAddress, type RedisAddress } from './redis-url.ts';
 
 export type RedisArgument = string | number | Uint8Array;
@@ -64,9 +66,9 @@ function connectionOptions(address: RedisAddress, silenceMs: number): Connection
   };
 }
 
-async function loadRedis(): Promise<typeof Redis> {
+async function loadRedis(): Promise<Pick<typeof Ioredis, 'Redis' | 'AbstractConnector'>> {
   try {
-    return (await import('ioredis')).Redis;
+    return await import('ioredis');
   } catch (error) {
     throw new StoreError('STORE_UNUSABLE', 'Redis needs the package ioredis, which is not installed', error);
   }
@@ -181,8 +183,11 @@ class IoredisLink implements RedisLink {
  */
 export async function openRedisLink(options: RedisLinkOptions, waitMs = 0): Promise<RedisLink> {
   const address = readRedisUrl(options.url);
-  const Client = await loadRedis();
-  const redis = new Client(connectionOptions(address, SILENCE_MS + waitMs));
+  const client = await loadRedis();
+  const plain = connectionOptions(address, SILENCE_MS + waitMs);
+  const redis = new client.Redis(
+    address.tls ? plain : { ...plain, Connector: wideReads(client.AbstractConnector) },
+  );
   const link = new IoredisLink(redis, showRedisAddress(address), options);
   await firstAnswer(redis, options.timers ?? systemTimers);
   return link;
