@@ -5,7 +5,7 @@ import { CleanUp, startTestGateway } from '../../test/support/gateway.ts';
 import { answerTo, bodyOf, getJson, open } from '../../test/support/http-client.ts';
 import { watchLedger } from '../../test/support/ledger.ts';
 import { costOf, recordOf, usageOf } from '../../test/support/record.ts';
-import type { RequestRecord } from '../ledger/index.ts';
+import { LedgerError, type RequestRecord } from '../ledger/index.ts';
 
 const cleanUp = new CleanUp();
 afterEach(() => cleanUp.run());
@@ -49,8 +49,7 @@ describe('GET /api/v1/export', () => {
   });
 
   it('breaks off where the ledger does: half of it must not pass for all', async () => {
-    // The server's adapter says so there.
-    const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const said = vi.spyOn(console, 'error');
     const url = await startWith(async function* () {
       for (let count = 0; count < 500; count += 1) yield recordOf({ id: `req_${count}` });
       throw new Error('the disk is gone');
@@ -58,8 +57,35 @@ describe('GET /api/v1/export', () => {
     const answer = await ask(url, '/api/v1/export?format=csv');
     expect(answer.statusCode).toBe(200);
     await expect(bodyOf(answer)).rejects.toThrow('aborted');
+    // Nothing of it is printed: no stack, and no second answer.
+    expect(said).not.toHaveBeenCalled();
     said.mockRestore();
   });
+});
+
+describe('a ledger that cannot be read', () => {
+  const sentence = 'there is no ledger at /var/lib/ledger.db';
+  const fail = (): never => {
+    throw new LedgerError('LEDGER_MISSING', sentence);
+  };
+
+  it.each(['summary', 'timeline', 'requests', 'export?format=csv', 'export?format=jsonl'])(
+    'says so: %s',
+    async (path) => {
+      const ledger = {
+        ...watchLedger(),
+        summary: fail,
+        list: fail,
+        timeline: async () => fail(),
+        async *export() {
+          yield fail();
+        },
+      };
+      const gateway = cleanUp.add(await startTestGateway('http://127.0.0.1:9', { engine: { ledger } }));
+      const { status, value } = await getJson(gateway.admin.url, `/api/v1/${path}`);
+      expect([status, value]).toEqual([503, { error: sentence }]);
+    },
+  );
 });
 
 describe('GET /api/v1/timeline', () => {

@@ -1,4 +1,4 @@
-import type { Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 
 import {
   EXPORT_FORMATS,
@@ -21,13 +21,46 @@ const MEDIA_TYPES: Readonly<Record<ExportFormat, string>> = {
   jsonl: 'application/x-ndjson',
 };
 
-async function* toBytes(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
-  for await (const text of texts) yield Buffer.from(text);
+/** What the adapter of the server gives to handlers. */
+interface ServerEnv {
+  readonly outgoing?: { destroy(): void };
 }
 
-/** A body that is made while it is read; what fails in between breaks it off, so that half of it does not pass for all. */
-function streamed(texts: AsyncIterable<string>, headers: Readonly<Record<string, string>>): Response {
-  return new Response(ReadableStream.from(toBytes(texts)), { headers: { ...headers } });
+async function* toBytes(texts: AsyncIterable<string>, breakOff: () => void): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const text of texts) yield Buffer.from(text);
+  } catch {
+    breakOff();
+  }
+}
+
+/**
+ * A body that is made while it is read. What fails in between breaks the connection off, so that half of it does not pass
+ * for all; left to the adapter the failure would be printed with its stack.
+ */
+function streamed(
+  { env }: Context,
+  texts: AsyncIterable<string>,
+  headers: Readonly<Record<string, string>>,
+): Response {
+  const body = ReadableStream.from(toBytes(texts, () => (env as ServerEnv).outgoing?.destroy()));
+  return new Response(body, { headers: { ...headers } });
+}
+
+/** The same items, of which the first is there already: a ledger that cannot be read says so before anything is answered. */
+async function begin<Item>(items: AsyncIterable<Item>): Promise<AsyncIterable<Item>> {
+  const iterator = items[Symbol.asyncIterator]();
+  let first: IteratorResult<Item> | null = await iterator.next();
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => {
+        const item = first ?? (await iterator.next());
+        first = null;
+        return item;
+      },
+      return: async () => (await iterator.return?.()) ?? { done: true, value: undefined },
+    }),
+  };
 }
 
 async function* timelineText(bucketMs: number, rows: readonly TimelineRow[]): AsyncGenerator<string> {
@@ -59,13 +92,14 @@ export function addLedgerRoutes(app: Hono, ledger: Ledger): void {
   app.get('/api/v1/timeline', async (context) => {
     const bucketMs = readWhole(context, 'bucketMs', BUCKET);
     const rows = await readTimeline(ledger, readFilter(context), bucketMs);
-    return streamed(timelineText(bucketMs, rows), { 'content-type': 'application/json' });
+    return streamed(context, timelineText(bucketMs, rows), { 'content-type': 'application/json' });
   });
-  app.get('/api/v1/export', (context) => {
+  app.get('/api/v1/export', async (context) => {
     const format = readWord(context, 'format', EXPORT_FORMATS);
     const filter = readFilter(context);
-    const source = { requests: ledger.export(filter), own: ledger.exportOwn(filter) };
-    return streamed(exportRows(format, source), {
+    const requests = await begin(ledger.export(filter));
+    const source = { requests, own: ledger.exportOwn(filter) };
+    return streamed(context, exportRows(format, source), {
       'content-type': MEDIA_TYPES[format],
       'content-disposition': `attachment; filename="cachewright.${format}"`,
     });

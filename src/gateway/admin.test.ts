@@ -130,6 +130,9 @@ describe('GET /api/v1/summary', () => {
       'hitRatio',
       'ownCostUsd',
       'savedUsd',
+      'netSavedUsd',
+      'unreported',
+      'disputed',
       'misses',
     ]);
     const total = (pick: (usage: Traffic['usage']) => number): number =>

@@ -21,6 +21,16 @@ import {
 import { recordSchema } from './openapi-records.ts';
 
 const savedUsd = object({ noCaching: usd, client: usd, automatic: usd }, 'Signed: negative is a loss.');
+const counted: Members = {
+  unreported: {
+    ...whole,
+    description: 'Requests that were sent and told no usage: what they cost is not known, which is not 0.',
+  },
+  disputed: {
+    ...whole,
+    description: 'Requests of which the service says another reason of a miss than Cachewright does.',
+  },
+};
 const missSum: Members = { reason: text, requests: whole, costUsd: usd };
 
 const summary = object({
@@ -31,6 +41,8 @@ const summary = object({
   hitRatio: orNull({ ...decimal, description: 'Read tokens over total input tokens; null without input.' }),
   ownCostUsd: { ...usd, description: 'What the gateway spent itself: pings and warming.' },
   savedUsd,
+  netSavedUsd: { ...savedUsd, description: 'The same, less what the gateway spent itself.' },
+  ...counted,
   misses: listOf(object(missSum)),
 });
 
@@ -38,6 +50,13 @@ const timelineRow = object({
   atMs: { ...timeMs, description: 'When the bucket begins.' },
   model: text,
   requests: whole,
+  ...counted,
+  ownRequests: { ...whole, description: 'Sent by the gateway itself; not among the requests.' },
+  responsesHit: { ...whole, description: 'What exact answers did, by outcome.' },
+  responsesCollapsed: whole,
+  responsesStored: whole,
+  responsesMissed: whole,
+  responsesBypassed: whole,
   ...tokenCounts,
   costPicoUsd: picoUsd,
   costUsd: usd,

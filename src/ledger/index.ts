@@ -13,6 +13,7 @@ export {
   type MissSum,
   type OpenLedger,
   type RecordFilter,
+  type RequestCounts,
   type Summary,
   type TimelineRow,
 } from './ledger.ts';

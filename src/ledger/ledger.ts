@@ -28,7 +28,14 @@ export interface Summary {
   readonly hitRatio: number | null;
   /** What we spent ourselves: pings and warming. */
   readonly ownCostUsd: number;
+  /** Signed: negative is a loss. */
   readonly savedUsd: { readonly noCaching: number; readonly client: number; readonly automatic: number };
+  /** The same, less what we spent ourselves. */
+  readonly netSavedUsd: { readonly noCaching: number; readonly client: number; readonly automatic: number };
+  /** Requests that were sent and told no usage: what they cost is not known, which is not 0. */
+  readonly unreported: number;
+  /** Requests of which the service says another reason of a miss than we do. */
+  readonly disputed: number;
   /** By what they cost; a request with two misses of one reason counts once. */
   readonly misses: readonly {
     readonly reason: string;
@@ -46,12 +53,28 @@ export interface MissSum {
   readonly costPicoUsd: PicoUsd;
 }
 
+/** What is counted of requests beside their tokens and their money. */
+export interface RequestCounts {
+  readonly requests: number;
+  /** Requests that were sent and told no usage: what they cost is not known, which is not 0. */
+  readonly unreported: number;
+  /** Requests of which the service says another reason of a miss than we do. */
+  readonly disputed: number;
+  /** Requests that we sent ourselves: pings and warming. They are not among `requests`. */
+  readonly ownRequests: number;
+  /** What the tier of exact answers did, by outcome. */
+  readonly responsesHit: number;
+  readonly responsesCollapsed: number;
+  readonly responsesStored: number;
+  readonly responsesMissed: number;
+  readonly responsesBypassed: number;
+}
+
 /** What was asked of one model within one bucket of time. */
-export interface TimelineRow extends TokenCounts {
+export interface TimelineRow extends TokenCounts, RequestCounts {
   /** When the bucket begins, ms since 1970 UTC; a whole multiple of its length. */
   readonly atMs: number;
   readonly model: string;
-  readonly requests: number;
   /** Billed, output included. */
   readonly costPicoUsd: PicoUsd;
   /** Signed: negative is a loss. What we spent ourselves is not subtracted. */

@@ -31,7 +31,43 @@ describe('a summary', () => {
       hitRatio: null,
       ownCostUsd: 0,
       savedUsd: { noCaching: 0, client: 0, automatic: 0 },
+      netSavedUsd: { noCaching: 0, client: 0, automatic: 0 },
+      unreported: 0,
+      disputed: 0,
       misses: [],
+    });
+  });
+
+  it('counts what was sent and told no bill, but not what was never sent or answered from what was kept', () => {
+    const gate = { role: 'follower', waitedMs: 1, followers: 0, savedTokens: 0, savedPicoUsd: 0n } as const;
+    const summary = summarise([
+      recordOf({ id: 'paid', usage, cost: costOf(9n) }),
+      recordOf({ id: 'kept', cost: costOf(0n) }),
+      recordOf({ id: 'left while it waited', status: 0, gate: { ...gate, end: 'left' } }),
+      recordOf({ id: 'sent after it waited', status: 0, gate: { ...gate, end: 'deadline' } }),
+      recordOf({ id: 'overloaded', status: 529 }),
+    ]);
+    expect(summary).toMatchObject({ requests: 5, unreported: 2 });
+  });
+
+  it('counts what the service says otherwise', () => {
+    const diagnostics = { reason: 'tools_changed', missedTokens: null, isPending: false };
+    const summary = summarise([
+      recordOf({ diagnostics: { ...diagnostics, isDisputed: true } }),
+      recordOf({ diagnostics: { ...diagnostics, isDisputed: false } }),
+      recordOf(),
+    ]);
+    expect(summary.disputed).toBe(1);
+  });
+
+  it('takes what we spent off what was saved, once for each counterfactual', () => {
+    const usd = 10n ** 12n;
+    const savings = { noCachingPicoUsd: 5n * usd, clientPicoUsd: usd, automaticPicoUsd: -usd };
+    const own = [ownCostOf({ costPicoUsd: usd }), ownCostOf({ costPicoUsd: usd })];
+    expect(summarise([recordOf({ savings })], own)).toMatchObject({
+      savedUsd: { noCaching: 5, client: 1, automatic: -1 },
+      netSavedUsd: { noCaching: 3, client: -1, automatic: -3 },
+      ownCostUsd: 2,
     });
   });
 

@@ -1,7 +1,7 @@
 import type { Ledger, RecordFilter, Summary, TimelineRow } from './ledger.ts';
 import type { OwnCost } from './own-cost.ts';
 import type { RequestRecord } from './record.ts';
-import { addRecord, summarise, Timeline } from './totals.ts';
+import { addOwnCost, addRecord, summarise, Timeline } from './totals.ts';
 
 /** A ledger that answers at once. */
 export interface MemoryLedger extends Ledger {
@@ -60,8 +60,7 @@ function timelineOf(
     const { totals, misses } = timeline.at(record.atMs, record.model);
     addRecord(totals, misses, record);
   }
-  for (const { atMs, model, costPicoUsd } of own)
-    timeline.at(atMs, model).totals.ownCostPicoUsd += costPicoUsd;
+  for (const cost of own) addOwnCost(timeline.at(cost.atMs, cost.model).totals, cost);
   return timeline.rows();
 }
 

@@ -1,7 +1,7 @@
-import { isObject, noTokens, PICO_PER_USD, type PicoUsd } from '../core/index.ts';
+import { isObject, PICO_PER_USD, type PicoUsd } from '../core/index.ts';
 import type { OwnCost } from './own-cost.ts';
-import type { RequestRecord, Savings } from './record.ts';
-import { emptyTotals, missesByReason, type Totals } from './totals.ts';
+import type { RequestRecord } from './record.ts';
+import { addBill, addOwnCost, COUNTS, emptyTotals, missesByReason, MONEY, type Totals } from './totals.ts';
 
 /**
  * Money as two whole numbers that databases and floats hold exactly: dollars, rounded down, and the pico-dollars above
@@ -9,25 +9,38 @@ import { emptyTotals, missesByReason, type Totals } from './totals.ts';
  */
 export type SplitUsd = readonly [usd: number, pico: number];
 
-/**
- * The sums of a row, in this order: requests, the five token counters, then money, each split: billed, saved against no
- * caching, the client's markers and automatic caching, and what we spent ourselves.
- */
+/** The sums of a row: counts in the order of `COUNTS`, then money in the order of `MONEY`, each amount split. */
 export type Amounts = readonly number[];
 
-/** Where money begins in `Amounts`; from there on dollars and pico-dollars take turns. */
-export const MONEY_FROM = 6;
-export const AMOUNTS_COUNT = 16;
-
-/** Names of `Amounts` as columns of a database that adds them up as they are. */
-export const AMOUNT_COLUMNS: readonly string[] = [
+/** Names of counts as columns. */
+export const COUNT_COLUMNS: readonly string[] = [
   'requests',
   'uncached_tokens',
   'read_tokens',
   'write_5m_tokens',
   'write_1h_tokens',
   'output_tokens',
-  ...['cost', 'no_caching', 'client', 'automatic', 'own'].flatMap((name) => [`${name}_usd`, `${name}_pico`]),
+  'unreported',
+  'disputed',
+  'own_requests',
+  'responses_hit',
+  'responses_collapsed',
+  'responses_stored',
+  'responses_missed',
+  'responses_bypassed',
+];
+
+/** Names of money as columns, without what says in which unit. */
+export const MONEY_COLUMNS: readonly string[] = ['cost', 'no_caching', 'client', 'automatic', 'own'];
+
+/** Where money begins in `Amounts`; from there on dollars and pico-dollars take turns. */
+export const MONEY_FROM: number = COUNT_COLUMNS.length;
+export const AMOUNTS_COUNT: number = MONEY_FROM + 2 * MONEY_COLUMNS.length;
+
+/** Names of `Amounts` as columns of a database that adds them up as they are. */
+export const AMOUNT_COLUMNS: readonly string[] = [
+  ...COUNT_COLUMNS,
+  ...MONEY_COLUMNS.flatMap((name) => [`${name}_usd`, `${name}_pico`]),
 ];
 
 /** What was missed for one reason, by one request or by several. */
@@ -70,8 +83,9 @@ function splitPico(pico: PicoUsd): SplitUsd {
 }
 
 /** The other way; both parts may be sums. */
-export function joinPico(usd: bigint, pico: bigint): PicoUsd {
-  return usd * PICO_PER_USD + pico;
+export function joinPico(usd: bigint | number, pico: bigint | number): PicoUsd {
+  if (usd === 0) return BigInt(pico);
+  return BigInt(usd) * PICO_PER_USD + BigInt(pico);
 }
 
 /** A name as every database takes it; the empty one stands for all names, so no name may be empty. */
@@ -81,39 +95,22 @@ export function nameOf(text: string): string {
 
 /** Sums as columns. */
 function toAmounts(totals: Totals): Amounts {
-  return [
-    totals.requests,
-    totals.uncachedTokens,
-    totals.readTokens,
-    totals.write5mTokens,
-    totals.write1hTokens,
-    totals.outputTokens,
-    ...splitPico(totals.costPicoUsd),
-    ...splitPico(totals.noCachingPicoUsd),
-    ...splitPico(totals.clientPicoUsd),
-    ...splitPico(totals.automaticPicoUsd),
-    ...splitPico(totals.ownCostPicoUsd),
-  ];
+  const amounts: number[] = [];
+  for (const name of COUNTS) amounts.push(totals[name]);
+  for (const name of MONEY) amounts.push(...splitPico(totals[name]));
+  return amounts;
 }
 
-const NOTHING_SAVED: Savings = { noCachingPicoUsd: 0n, clientPicoUsd: 0n, automaticPicoUsd: 0n };
+function amountsOf(record: RequestRecord): Amounts {
+  const totals = emptyTotals();
+  addBill(totals, record);
+  return toAmounts(totals);
+}
 
-function amountsOf({ usage, cost, savings }: RequestRecord): Amounts {
-  const tokens = usage ?? noTokens;
-  const saved = savings ?? NOTHING_SAVED;
-  return toAmounts({
-    requests: 1,
-    uncachedTokens: tokens.uncachedTokens,
-    readTokens: tokens.readTokens,
-    write5mTokens: tokens.write5mTokens,
-    write1hTokens: tokens.write1hTokens,
-    outputTokens: tokens.outputTokens,
-    costPicoUsd: cost?.totalPicoUsd ?? 0n,
-    noCachingPicoUsd: saved.noCachingPicoUsd,
-    clientPicoUsd: saved.clientPicoUsd,
-    automaticPicoUsd: saved.automaticPicoUsd,
-    ownCostPicoUsd: 0n,
-  });
+function ownAmountsOf(cost: OwnCost): Amounts {
+  const totals = emptyTotals();
+  addOwnCost(totals, cost);
+  return toAmounts(totals);
 }
 
 function missRowsOf(record: RequestRecord): readonly MissSumRow[] {
@@ -168,6 +165,12 @@ function reviveMoney(value: unknown): void {
   }
 }
 
+/** A row as this version makes it, from one that an earlier version left in a file. */
+export function renewRow(row: LedgerRow): LedgerRow {
+  if (row.amounts.length === AMOUNTS_COUNT) return row;
+  return row.isOwn ? toOwnRow(decodeBody<OwnCost>(row.body)) : toRow(decodeBody<RequestRecord>(row.body));
+}
+
 /** A record, or a cost of our own, from its text. */
 export function decodeBody<Kind extends RequestRecord | OwnCost>(body: string): Kind {
   const value: unknown = JSON.parse(body);
@@ -203,28 +206,19 @@ export function toOwnRow(cost: OwnCost): LedgerRow {
     scope: nameOf(cost.scope),
     model: nameOf(cost.model),
     tags: [],
-    amounts: toAmounts({ ...emptyTotals(), ownCostPicoUsd: cost.costPicoUsd }),
+    amounts: ownAmountsOf(cost),
     misses: [],
     body: encode(cost),
   };
 }
 
 /** Sums from columns; counters are beyond 2^53 only where no bill is. */
-export function toTotals(amounts: readonly bigint[]): Totals {
-  const count = (index: number): number => Number(amounts[index] ?? 0n);
-  const money = (index: number): PicoUsd =>
-    joinPico(amounts[MONEY_FROM + 2 * index] ?? 0n, amounts[MONEY_FROM + 2 * index + 1] ?? 0n);
-  return {
-    requests: count(0),
-    uncachedTokens: count(1),
-    readTokens: count(2),
-    write5mTokens: count(3),
-    write1hTokens: count(4),
-    outputTokens: count(5),
-    costPicoUsd: money(0),
-    noCachingPicoUsd: money(1),
-    clientPicoUsd: money(2),
-    automaticPicoUsd: money(3),
-    ownCostPicoUsd: money(4),
-  };
+export function toTotals(amounts: readonly (bigint | number)[]): Totals {
+  const totals = emptyTotals();
+  for (const [index, name] of COUNTS.entries()) totals[name] = Number(amounts[index] ?? 0);
+  for (const [index, name] of MONEY.entries()) {
+    const from = MONEY_FROM + 2 * index;
+    totals[name] = joinPico(amounts[from] ?? 0, amounts[from + 1] ?? 0);
+  }
+  return totals;
 }

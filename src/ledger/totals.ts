@@ -1,22 +1,64 @@
-import { toUsd, totalInputTokens, type PicoUsd } from '../core/index.ts';
-import { BUCKET_MS, type MissSum, type Summary, type TimelineRow } from './ledger.ts';
+import { toUsd, totalInputTokens, type PicoUsd, type TokenCounts } from '../core/index.ts';
+import { BUCKET_MS, type MissSum, type RequestCounts, type Summary, type TimelineRow } from './ledger.ts';
 import type { OwnCost } from './own-cost.ts';
-import type { Miss, RequestRecord } from './record.ts';
+import type { Miss, RequestRecord, ResponseTierRecord } from './record.ts';
 
-/** Sums that grow: of a whole summary, or of one row of a timeline. Money is whole until it is shown. */
-export interface Totals {
+/** What is counted, in the order in which databases keep it. */
+export const COUNTS: readonly (keyof CountTotals)[] = [
+  'requests',
+  'uncachedTokens',
+  'readTokens',
+  'write5mTokens',
+  'write1hTokens',
+  'outputTokens',
+  'unreported',
+  'disputed',
+  'ownRequests',
+  'responsesHit',
+  'responsesCollapsed',
+  'responsesStored',
+  'responsesMissed',
+  'responsesBypassed',
+];
+
+/** Amounts of money, in the same order. */
+export const MONEY: readonly (keyof MoneyTotals)[] = [
+  'costPicoUsd',
+  'noCachingPicoUsd',
+  'clientPicoUsd',
+  'automaticPicoUsd',
+  'ownCostPicoUsd',
+];
+
+/** What is counted of requests. */
+export interface CountTotals extends RequestCounts, TokenCounts {
   requests: number;
   uncachedTokens: number;
   readTokens: number;
   write5mTokens: number;
   write1hTokens: number;
   outputTokens: number;
+  unreported: number;
+  disputed: number;
+  ownRequests: number;
+  responsesHit: number;
+  responsesCollapsed: number;
+  responsesStored: number;
+  responsesMissed: number;
+  responsesBypassed: number;
+}
+
+/** Money, whole until it is shown. */
+export interface MoneyTotals {
   costPicoUsd: PicoUsd;
   noCachingPicoUsd: PicoUsd;
   clientPicoUsd: PicoUsd;
   automaticPicoUsd: PicoUsd;
   ownCostPicoUsd: PicoUsd;
 }
+
+/** Sums that grow: of a whole summary, or of one row of a timeline. */
+export interface Totals extends CountTotals, MoneyTotals {}
 
 /** The sums of misses by reason, which grow. */
 export type MissTotals = Map<string, { requests: number; tokens: number; costPicoUsd: PicoUsd }>;
@@ -30,6 +72,14 @@ export function emptyTotals(): Totals {
     write5mTokens: 0,
     write1hTokens: 0,
     outputTokens: 0,
+    unreported: 0,
+    disputed: 0,
+    ownRequests: 0,
+    responsesHit: 0,
+    responsesCollapsed: 0,
+    responsesStored: 0,
+    responsesMissed: 0,
+    responsesBypassed: 0,
     costPicoUsd: 0n,
     noCachingPicoUsd: 0n,
     clientPicoUsd: 0n,
@@ -40,17 +90,33 @@ export function emptyTotals(): Totals {
 
 /** Adds sums to others. */
 export function addTotals(totals: Totals, more: Totals): void {
-  totals.requests += more.requests;
-  totals.uncachedTokens += more.uncachedTokens;
-  totals.readTokens += more.readTokens;
-  totals.write5mTokens += more.write5mTokens;
-  totals.write1hTokens += more.write1hTokens;
-  totals.outputTokens += more.outputTokens;
-  totals.costPicoUsd += more.costPicoUsd;
-  totals.noCachingPicoUsd += more.noCachingPicoUsd;
-  totals.clientPicoUsd += more.clientPicoUsd;
-  totals.automaticPicoUsd += more.automaticPicoUsd;
-  totals.ownCostPicoUsd += more.ownCostPicoUsd;
+  for (const name of COUNTS) totals[name] += more[name];
+  for (const name of MONEY) totals[name] += more[name];
+}
+
+const OUTCOMES: Readonly<Record<ResponseTierRecord['outcome'], keyof CountTotals>> = {
+  hit: 'responsesHit',
+  collapsed: 'responsesCollapsed',
+  stored: 'responsesStored',
+  miss: 'responsesMissed',
+  bypass: 'responsesBypassed',
+};
+
+/**
+ * What is counted of a request beside its tokens. One that was held back until its client left was never sent, so no bill
+ * of it is missing; an answer that was kept has a bill of nothing.
+ */
+function addFacts(totals: CountTotals, { cost, gate, diagnostics, responses }: RequestRecord): void {
+  totals.requests += 1;
+  if (!cost && gate?.end !== 'left') totals.unreported += 1;
+  if (diagnostics?.isDisputed) totals.disputed += 1;
+  if (responses) totals[OUTCOMES[responses.outcome]] += 1;
+}
+
+/** Adds what we spent ourselves. */
+export function addOwnCost(totals: Totals, { costPicoUsd }: OwnCost): void {
+  totals.ownRequests += 1;
+  totals.ownCostPicoUsd += costPicoUsd;
 }
 
 /** The misses of one request by reason: parts that were missed for the same one are one row, of one request. */
@@ -76,10 +142,10 @@ export function addMiss(misses: MissTotals, { reason, requests, tokens, costPico
   misses.set(reason, known);
 }
 
-/** Adds one request. */
-export function addRecord(totals: Totals, misses: MissTotals, record: RequestRecord): void {
+/** Adds what one request was billed, and what is counted of it. */
+export function addBill(totals: Totals, record: RequestRecord): void {
   const { usage, cost, savings } = record;
-  totals.requests += 1;
+  addFacts(totals, record);
   if (usage) {
     totals.uncachedTokens += usage.uncachedTokens;
     totals.readTokens += usage.readTokens;
@@ -93,6 +159,11 @@ export function addRecord(totals: Totals, misses: MissTotals, record: RequestRec
     totals.clientPicoUsd += savings.clientPicoUsd;
     totals.automaticPicoUsd += savings.automaticPicoUsd;
   }
+}
+
+/** Adds one request. */
+export function addRecord(totals: Totals, misses: MissTotals, record: RequestRecord): void {
+  addBill(totals, record);
   for (const miss of missesByReason(record.misses)) addMiss(misses, miss);
 }
 
@@ -104,6 +175,15 @@ function sortMisses(misses: MissTotals): readonly MissSum[] {
       (a, b) =>
         Number(b.costPicoUsd - a.costPicoUsd) || b.requests - a.requests || (a.reason < b.reason ? -1 : 1),
     );
+}
+
+/** What was saved against each counterfactual, less some cost. */
+function savedLess(totals: Totals, lessPicoUsd: PicoUsd): Summary['savedUsd'] {
+  return {
+    noCaching: toUsd(totals.noCachingPicoUsd - lessPicoUsd),
+    client: toUsd(totals.clientPicoUsd - lessPicoUsd),
+    automatic: toUsd(totals.automaticPicoUsd - lessPicoUsd),
+  };
 }
 
 /** Sums as the admin API shows them. */
@@ -118,11 +198,10 @@ export function toSummary(totals: Totals, misses: MissTotals): Summary {
     ...tokens,
     hitRatio: totalInput === 0 ? null : readTokens / totalInput,
     ownCostUsd: toUsd(totals.ownCostPicoUsd),
-    savedUsd: {
-      noCaching: toUsd(totals.noCachingPicoUsd),
-      client: toUsd(totals.clientPicoUsd),
-      automatic: toUsd(totals.automaticPicoUsd),
-    },
+    savedUsd: savedLess(totals, 0n),
+    netSavedUsd: savedLess(totals, totals.ownCostPicoUsd),
+    unreported: totals.unreported,
+    disputed: totals.disputed,
     misses: sortMisses(misses).map(({ reason, requests, costPicoUsd: missed }) => ({
       reason,
       requests,
@@ -136,7 +215,7 @@ export function summarise(records: readonly RequestRecord[], own: readonly OwnCo
   const totals = emptyTotals();
   const misses: MissTotals = new Map();
   for (const record of records) addRecord(totals, misses, record);
-  for (const { costPicoUsd } of own) totals.ownCostPicoUsd += costPicoUsd;
+  for (const cost of own) addOwnCost(totals, cost);
   return toSummary(totals, misses);
 }
 

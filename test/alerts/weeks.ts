@@ -4,7 +4,7 @@ import { seededRandom, type Random } from '../../src/runtime/index.ts';
 import { recordOf, usageOf } from '../support/record.ts';
 
 export const HOUR_MS = 3_600_000;
-export const WEEK_MS: number = 7 * 24 * HOUR_MS;
+const WEEK_MS = 7 * 24 * HOUR_MS;
 /** A Monday, 00:00 UTC. */
 export const START_MS: number = Date.UTC(2026, 10, 2);
 const MODEL = 'claude-sonnet-5-5';

@@ -18,7 +18,32 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 interface Progress {
   readonly added: number;
   readonly atMs: number;
+  readonly cpuWaitedMs: number | null;
 }
+
+/** What a killed gateway lost: the time from the first record that is not there to the last. */
+interface Loss {
+  readonly lostMs: number;
+  /** How long its threads stood in line for a processor meanwhile; null where nobody says. */
+  readonly cpuWaitedMs: number | null;
+}
+
+function lossOf(said: readonly Progress[], stored: number): Loss {
+  const last = said.at(-1);
+  const from = said.findIndex(({ added }) => added > stored);
+  const first = said[from];
+  if (!last || !first) return { lostMs: 0, cpuWaitedMs: 0 };
+  // From before the first one: it may have been late itself.
+  const before = said[from - 1] ?? first;
+  const isKnown = last.cpuWaitedMs !== null && before.cpuWaitedMs !== null;
+  return {
+    lostMs: last.atMs - first.atMs,
+    cpuWaitedMs: isKnown ? (last.cpuWaitedMs ?? 0) - (before.cpuWaitedMs ?? 0) : null,
+  };
+}
+
+/** The most that may be lost: records are gathered for 100 ms, and stored in less than that. */
+const LOST_MS_MAX = 250;
 
 /** Lets a process write until it has said something so often, kills it, and gives what it said. */
 async function writeAndKill(round: number, messages: number): Promise<readonly Progress[]> {
@@ -40,7 +65,7 @@ function numbersOf(database: DatabaseSync, sql: string): readonly number[] {
 
 it(`loses at most the last moments of a gateway that is killed, and counts nothing twice (${rounds} times)`, async () => {
   const random = seededRandom(Date.now());
-  const lostMs: number[] = [];
+  const losses: Loss[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const said = await writeAndKill(round, 1 + Math.floor(random() * 60));
     const database = new DatabaseSync(join(folder, 'ledger.db'));
@@ -67,12 +92,12 @@ it(`loses at most the last moments of a gateway that is killed, and counts nothi
     const ledger = await openLedgerFile(folder);
     expect((await ledger.summary()).requests).toBe(requests);
     await ledger.close();
-    const last = said.at(-1);
-    const firstLost = said.find(({ added }) => added > stored);
-    lostMs.push(last && firstLost ? last.atMs - firstLost.atMs : 0);
+    losses.push(lossOf(said, stored));
   }
-  const sorted = lostMs.toSorted((a, b) => a - b);
-  // On a machine that does other things as well a single round may take longer.
-  expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThanOrEqual(250);
+  // Each of them, less what a busy machine kept it from; where nobody says how long that was, the usual one.
+  for (const { lostMs, cpuWaitedMs } of losses)
+    expect(lostMs - (cpuWaitedMs ?? lostMs)).toBeLessThanOrEqual(LOST_MS_MAX);
+  const sorted = losses.map(({ lostMs }) => lostMs).toSorted((a, b) => a - b);
+  expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThanOrEqual(LOST_MS_MAX);
   expect(sorted.at(-1)).toBeLessThanOrEqual(3_000);
 }, 600_000);

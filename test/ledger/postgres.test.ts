@@ -11,6 +11,7 @@ import {
   reachPostgres,
   type Ledger,
 } from '../../src/ledger/index.ts';
+import { PostgresConnection } from '../../src/ledger/postgres/connection.ts';
 import { PostgresLedger } from '../../src/ledger/postgres/postgres-ledger.ts';
 import { systemTimers } from '../../src/runtime/index.ts';
 import { startTestGateway } from '../support/gateway.ts';
@@ -83,6 +84,25 @@ describe.runIf(hasPostgres)('postgres', () => {
     await client.end();
     await expect(open()).rejects.toMatchObject({ code: 'LEDGER_FOREIGN' });
     expect(await reachPostgres(url)).toContain('newer version of Cachewright');
+  });
+
+  it('survives a connection that breaks between two statements', async () => {
+    const connection = await PostgresConnection.open({ url });
+    opened.push(connection);
+    const { default: pg } = await import('pg');
+    const other = new pg.Client({ connectionString: url });
+    await other.connect();
+    const work = connection.transact('BEGIN', async (client) => {
+      const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      // Not `once` of node:events: it would listen to errors as well.
+      const ended = new Promise<void>((resolve) => client.once('end', () => resolve()));
+      await other.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);
+      await ended;
+      await client.query('SELECT 1');
+    });
+    await expect(work).rejects.toMatchObject({ code: 'LEDGER_UNUSABLE' });
+    await other.end();
+    expect(await connection.transact('BEGIN', async () => 'again')).toBe('again');
   });
 
   it('never shows the password', async () => {

@@ -65,7 +65,36 @@ const orNull = <Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Value | null> =
 
 const savings = fc.record({ noCachingPicoUsd: pico, clientPicoUsd: pico, automaticPicoUsd: pico });
 
+const gate = fc.constantFrom('begun', 'failed', 'left', null).map((end): RequestRecord['gate'] => ({
+  role: 'follower',
+  end,
+  waitedMs: 5,
+  followers: 0,
+  savedTokens: 0,
+  savedPicoUsd: 0n,
+}));
+
+const diagnostics = fc.boolean().map((isDisputed): RequestRecord['diagnostics'] => ({
+  reason: 'tools_changed',
+  missedTokens: null,
+  isPending: false,
+  isDisputed,
+}));
+
+const responses = fc
+  .constantFrom('hit', 'collapsed', 'stored', 'miss', 'bypass')
+  .map((outcome): RequestRecord['responses'] => ({
+    outcome,
+    detail: null,
+    ageMs: null,
+    savedPicoUsd: null,
+    savedMs: null,
+  }));
+
 const record: fc.Arbitrary<Partial<RequestRecord>> = fc.record({
+  gate: orNull(gate),
+  diagnostics: orNull(diagnostics),
+  responses: orNull(responses),
   atMs: time.map((offsetMs) => START_MS + offsetMs),
   scope: fc.constantFrom(...SCOPES),
   model: fc.constantFrom(...MODELS),

@@ -5,7 +5,7 @@ import type { Writable } from 'node:stream';
 
 import type { Command } from 'commander';
 
-import { exportRows, type ExportFormat } from '../../ledger/index.ts';
+import { exportRows, LedgerError, type ExportFormat } from '../../ledger/index.ts';
 import { CommandError, UsageError } from '../errors.ts';
 import {
   addLedgerSourceOptions,
@@ -58,7 +58,7 @@ async function writeFileWhole(texts: AsyncIterable<string>, file: string): Promi
   } catch (error) {
     stream.destroy();
     await rm(partial, { force: true });
-    if (!(error instanceof Error && 'code' in error)) throw error;
+    if (error instanceof LedgerError || !(error instanceof Error && 'code' in error)) throw error;
     throw new CommandError(`${file} cannot be written (${String(error.code)})`);
   }
 }

@@ -1,13 +1,15 @@
 import type { LedgerReader, RecordFilter } from '../ledger.ts';
 import type { ResponseTierRecord } from '../record.ts';
-import { addRecord, emptyTotals, type Totals } from '../totals.ts';
+import { addOwnCost, addRecord, emptyTotals, type Totals } from '../totals.ts';
 
-/** What only the records themselves tell. */
+/** What is counted beside money and tokens. */
 export interface ReportDetails {
   readonly records: number;
-  /** Records without a bill: what they cost is not known, which is not 0. Answers that were kept have one, of nothing. */
+  /** Requests that were sent and told no usage: what they cost is not known, which is not 0. */
   readonly unreported: number;
-  /** What the tier of exact answers did, by outcome. */
+  /** Requests of which the service says another reason of a miss than we do. */
+  readonly disputed: number;
+  /** What the tier of exact answers did, by outcome; those that never came are left out. */
   readonly responses: Readonly<Partial<Record<ResponseTierRecord['outcome'], number>>>;
   /** Requests that we sent ourselves. */
   readonly ownRequests: number;
@@ -25,6 +27,24 @@ export function totalsOf(groups: TotalsByName, name: string): Totals {
   return totals;
 }
 
+/** The details of what was added up. */
+export function detailsOf(totals: Totals): ReportDetails {
+  const outcomes = {
+    hit: totals.responsesHit,
+    collapsed: totals.responsesCollapsed,
+    stored: totals.responsesStored,
+    miss: totals.responsesMissed,
+    bypass: totals.responsesBypassed,
+  };
+  return {
+    records: totals.requests,
+    unreported: totals.unreported,
+    disputed: totals.disputed,
+    responses: Object.fromEntries(Object.entries(outcomes).filter(([, count]) => count > 0)),
+    ownRequests: totals.ownRequests,
+  };
+}
+
 /** What stands for requests without a tag. */
 const UNTAGGED = '(none)';
 /** Names that get sums of their own; the rest is added up as one. */
@@ -35,28 +55,19 @@ function groupOf(groups: TotalsByName, name: string): Totals {
   return totalsOf(groups, groups.size < NAMES_MAX || groups.has(name) ? name : OTHERS);
 }
 
-/** One pass over all records: bounded memory, and as long as there are records. */
-export async function countDetails(
+/** One pass over all records, for there may be any number of names: bounded memory, and as long as there are records. */
+export async function groupRecords(
   ledger: LedgerReader,
   filter: RecordFilter,
-  by: 'tag' | 'scope' | null,
-): Promise<{ readonly details: ReportDetails; readonly groups: TotalsByName }> {
+  by: 'tag' | 'scope',
+): Promise<TotalsByName> {
   const groups: TotalsByName = new Map();
-  const responses: Partial<Record<ResponseTierRecord['outcome'], number>> = {};
-  let [records, unreported, ownRequests] = [0, 0, 0];
   for await (const record of ledger.export(filter)) {
-    records += 1;
-    if (!record.cost) unreported += 1;
-    const outcome = record.responses?.outcome;
-    if (outcome) responses[outcome] = (responses[outcome] ?? 0) + 1;
     const tags = record.tags.length === 0 ? [UNTAGGED] : record.tags;
-    const names = by === 'tag' ? tags : by === 'scope' ? [record.scope] : [];
+    const names = by === 'tag' ? tags : [record.scope];
     for (const name of new Set(names)) addRecord(groupOf(groups, name), new Map(), record);
   }
-  for await (const { scope, costPicoUsd } of ledger.exportOwn(filter)) {
-    ownRequests += 1;
-    if (by === 'scope') groupOf(groups, scope).ownCostPicoUsd += costPicoUsd;
-    if (by === 'tag') groupOf(groups, UNTAGGED).ownCostPicoUsd += costPicoUsd;
-  }
-  return { details: { records, unreported, responses, ownRequests }, groups };
+  for await (const cost of ledger.exportOwn(filter))
+    addOwnCost(groupOf(groups, by === 'scope' ? cost.scope : UNTAGGED), cost);
+  return groups;
 }

@@ -2,7 +2,13 @@ import { toUsd, totalInputTokens, type PicoUsd, type TokenCounts } from '../../c
 import { formatTime } from '../../runtime/index.ts';
 import type { LedgerReader, RecordFilter, TimelineRow } from '../ledger.ts';
 import { addMiss, addTotals, emptyTotals, type MissTotals, type Totals } from '../totals.ts';
-import { countDetails, totalsOf, type ReportDetails, type TotalsByName } from './report-details.ts';
+import {
+  detailsOf,
+  groupRecords,
+  totalsOf,
+  type ReportDetails,
+  type TotalsByName,
+} from './report-details.ts';
 
 /** What a report is split by. */
 export type ReportSplit = 'model' | 'tag' | 'scope' | 'day';
@@ -54,7 +60,6 @@ export interface LedgerReport {
   readonly total: ReportSums;
   /** By what they cost. */
   readonly misses: readonly ReportMiss[];
-  /** Of the records that are still kept one by one; sums go back further. */
   readonly details: ReportDetails;
   readonly by: ReportSplit;
   /** By what they cost; days in their order. A request with two tags is in both. */
@@ -151,13 +156,13 @@ export async function buildReport(
     addTotals(total, toTotals(row));
     for (const miss of row.misses) addMiss(misses, miss);
   }
-  const isInRows = by === 'model' || by === 'day';
-  const { details, groups } = await countDetails(ledger, filter, isInRows ? null : by);
+  const groups =
+    by === 'model' || by === 'day' ? groupRows(rows, by) : await groupRecords(ledger, filter, by);
   return {
     total: showSums(total),
     misses: showMisses(misses),
-    details,
+    details: detailsOf(total),
     by,
-    groups: showGroups(isInRows ? groupRows(rows, by) : groups, by),
+    groups: showGroups(groups, by),
   };
 }

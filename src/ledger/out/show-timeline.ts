@@ -1,11 +1,10 @@
 import { toUsd, type TokenCounts } from '../../core/index.ts';
-import type { TimelineRow } from '../ledger.ts';
+import type { RequestCounts, TimelineRow } from '../ledger.ts';
 
 /** A row of a timeline as JSON has it: money in pico-dollars as a decimal string, and in dollars for reading. */
-export interface ShownTimelineRow extends TokenCounts {
+export interface ShownTimelineRow extends TokenCounts, RequestCounts {
   readonly atMs: number;
   readonly model: string;
-  readonly requests: number;
   readonly costPicoUsd: string;
   readonly costUsd: number;
   readonly savedUsd: { readonly noCaching: number; readonly client: number; readonly automatic: number };

@@ -70,6 +70,9 @@ export class PostgresConnection {
     });
     // A connection that breaks while nobody uses it: the next question makes another.
     pool.on('error', () => undefined);
+    // One that breaks while a transaction has it, between two statements or after it was given up: the pool does not listen
+    // then, and an error that nobody listens to would end the process. The statement that comes next fails.
+    pool.on('connect', (client) => client.on('error', () => undefined));
     return new PostgresConnection(pool, parsed);
   }
 

@@ -6,7 +6,9 @@ import { nameOf } from '../rows.ts';
 import {
   addMiss,
   addTotals,
+  COUNTS,
   emptyTotals,
+  MONEY,
   Timeline,
   toSummary,
   type MissTotals,
@@ -77,20 +79,11 @@ function groupBy(time: string, bucketMs: number | null): readonly [string, reado
 type SumRow = Readonly<Record<string, string | null>>;
 
 function toTotals(row: SumRow): Totals {
-  const sum = (name: string): bigint => BigInt(row[name] ?? 0);
-  return {
-    requests: Number(sum('requests')),
-    uncachedTokens: Number(sum('uncached_tokens')),
-    readTokens: Number(sum('read_tokens')),
-    write5mTokens: Number(sum('write_5m_tokens')),
-    write1hTokens: Number(sum('write_1h_tokens')),
-    outputTokens: Number(sum('output_tokens')),
-    costPicoUsd: sum('cost_pico_usd'),
-    noCachingPicoUsd: sum('no_caching_pico_usd'),
-    clientPicoUsd: sum('client_pico_usd'),
-    automaticPicoUsd: sum('automatic_pico_usd'),
-    ownCostPicoUsd: sum('own_pico_usd'),
-  };
+  const totals = emptyTotals();
+  for (const [index, name] of COUNTS.entries()) totals[name] = Number(row[SUM_COLUMNS[index] ?? ''] ?? 0);
+  for (const [index, name] of MONEY.entries())
+    totals[name] = BigInt(row[SUM_COLUMNS[COUNTS.length + index] ?? ''] ?? 0);
+  return totals;
 }
 
 async function sumsOf(

@@ -13,7 +13,7 @@ import {
   type PostgresCursor,
   type PostgresPage,
 } from './postgres-queries.ts';
-import { migratePostgres } from './schema.ts';
+import { checkPostgresVersion, migratePostgres } from './schema.ts';
 
 /** One state of the database for all parts of an answer. */
 const READ_ONLY = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
@@ -31,9 +31,10 @@ export class PostgresReader implements OpenLedger {
 
   /** @throws RangeError for a URL that is none; LedgerError `LEDGER_MISSING`, `LEDGER_UNUSABLE`. */
   static async open(target: PostgresTarget): Promise<PostgresReader> {
-    const reader = new PostgresReader(await PostgresConnection.open(target));
+    const connection = await PostgresConnection.open(target);
+    const reader = new PostgresReader(connection);
     try {
-      await reader.list(1);
+      await connection.transact(READ_ONLY, checkPostgresVersion);
       return reader;
     } catch (error) {
       await reader.close();

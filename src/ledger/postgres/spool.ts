@@ -1,7 +1,7 @@
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import type { LedgerRow } from '../rows.ts';
+import { renewRow, type LedgerRow } from '../rows.ts';
 
 /** What is read back in one go: some hundred rows. */
 const READ_BYTES = 512 * 1024;
@@ -19,7 +19,7 @@ export interface SpooledRows {
 function rowOf(line: string): LedgerRow | null {
   try {
     const row: unknown = JSON.parse(line);
-    return typeof row === 'object' && row !== null && 'amounts' in row ? (row as LedgerRow) : null;
+    return typeof row === 'object' && row !== null && 'amounts' in row ? renewRow(row as LedgerRow) : null;
   } catch {
     return null;
   }

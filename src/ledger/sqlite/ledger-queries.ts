@@ -26,6 +26,7 @@ export interface BodyPage {
 const PAGE_RECORDS = 250;
 
 const SUMS = AMOUNT_COLUMNS.map((name) => `sum(${name})`).join(', ');
+const AMOUNTS = AMOUNT_COLUMNS.join(', ');
 const MISS_SUMS = 'sum(tokens), sum(usd), sum(pico)';
 
 /** A filter with the names as numbers; undefined: no condition. */
@@ -73,11 +74,15 @@ function whereAmount(fromMs: number, toMs: number, { scope, model, tag }: Search
   ]);
 }
 
-type Row = readonly (bigint | string | null)[];
+type Row = readonly (bigint | number | string | null)[];
+
+/** Names that are kept to be looked up again. */
+const NAMES_MAX = 10_000;
 
 /** Answers questions from one open file. */
 export class LedgerQueries {
   readonly #database: DatabaseSync;
+  readonly #names = new Map<number, string>();
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -104,7 +109,7 @@ export class LedgerQueries {
       if (search === null) return [];
       for (const span of coverSpan(filter, this.#keptFromMs(), bucketMs)) {
         for (const [atMs, model, ...sums] of this.#sums(span, search, bucketMs))
-          addTotals(timeline.at(Number(atMs), String(model)).totals, toTotalsOf(sums));
+          addTotals(timeline.at(Number(atMs), this.#nameOf(Number(model))).totals, toTotalsOf(sums));
         this.#addMisses(span, search, bucketMs, (atMs, model) => timeline.at(atMs, model).misses);
       }
       return timeline.rows();
@@ -148,9 +153,25 @@ export class LedgerQueries {
 
   #all(sql: string, parameters: readonly SQLInputValue[]): readonly Row[] {
     const statement = this.#database.prepare(sql);
-    statement.setReadBigInts(true);
     statement.setReturnArrays(true);
-    return statement.all(...parameters) as unknown as readonly Row[];
+    try {
+      return statement.all(...parameters) as unknown as readonly Row[];
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      // Beyond 2^53 only big integers are exact; for everything else numbers are much cheaper.
+      statement.setReadBigInts(true);
+      return statement.all(...parameters) as unknown as readonly Row[];
+    }
+  }
+
+  #nameOf(number: number): string {
+    const known = this.#names.get(number);
+    if (known !== undefined) return known;
+    const [row] = this.#all('SELECT text FROM name WHERE number = ?', [number]);
+    const text = String(row?.[0] ?? '');
+    if (this.#names.size >= NAMES_MAX) this.#names.clear();
+    this.#names.set(number, text);
+    return text;
   }
 
   /** One state of the file for all parts of an answer. */
@@ -192,8 +213,11 @@ export class LedgerQueries {
     const [table, time] = span.levelMs === 0 ? ['amount', 'at_ms'] : ['rollup', 'bucket_ms'];
     const where =
       span.levelMs === 0 ? whereAmount(span.fromMs, span.toMs, search) : whereRollup(span, search);
-    const [keys, group] = groupBy(`${table}.${time}`, `${table}.model`, bucketMs);
-    return this.#all(`SELECT ${keys}, ${SUMS} FROM ${table} WHERE ${where.sql} ${group}`, where.parameters);
+    const keys = groupBy(`${table}.${time}`, `${table}.model`, bucketMs, span);
+    return this.#all(
+      `SELECT ${keys.columns}, ${keys.isGrouped ? SUMS : AMOUNTS} FROM ${table} WHERE ${where.sql} ${keys.sql}`,
+      where.parameters,
+    );
   }
 
   #addMisses(
@@ -207,33 +231,45 @@ export class LedgerQueries {
       ? ['amount', 'amount.at_ms', 'amount JOIN missed USING (at_ms, seq)', 'count(*)']
       : ['miss_rollup', 'miss_rollup.bucket_ms', 'miss_rollup', 'sum(miss_rollup.requests)'];
     const where = isRaw ? whereAmount(span.fromMs, span.toMs, search) : whereRollup(span, search);
-    const [keys, group] = groupBy(time, `${table}.model`, bucketMs);
-    const reason = '(SELECT text FROM name WHERE number = reason)';
+    const keys = groupBy(time, `${table}.model`, bucketMs, span);
+    const sums = keys.isGrouped ? `${requests}, ${MISS_SUMS}` : 'requests, tokens, usd, pico';
     const rows = this.#all(
-      `SELECT ${keys}, ${reason}, ${requests}, ${MISS_SUMS} FROM ${from}
-       WHERE ${where.sql} ${group === '' ? 'GROUP BY reason' : `${group}, reason`}`,
+      `SELECT ${keys.columns}, reason, ${sums} FROM ${from}
+       WHERE ${where.sql} ${keys.isGrouped ? `${keys.sql === '' ? 'GROUP BY' : `${keys.sql},`} reason` : ''}`,
       where.parameters,
     );
-    for (const [atMs, model, name, count, tokens, usd, pico] of rows) {
-      addMiss(missesAt(Number(atMs), String(model)), {
-        reason: String(name),
+    for (const [atMs, model, reason, count, tokens, usd, pico] of rows) {
+      addMiss(missesAt(Number(atMs), bucketMs === null ? '' : this.#nameOf(Number(model))), {
+        reason: this.#nameOf(Number(reason)),
         requests: Number(count),
         tokens: Number(tokens),
-        costPicoUsd: joinPico(BigInt(usd ?? 0n), BigInt(pico ?? 0n)),
+        costPicoUsd: joinPico(wholeOf(usd), wholeOf(pico)),
       });
     }
   }
 }
 
-/** Time and model as the first columns of a result, and how it is grouped by them. */
-function groupBy(time: string, model: string, bucketMs: number | null): readonly [string, string] {
-  if (bucketMs === null) return ['NULL, NULL', ''];
-  // Rounded down, for times before 1970 as well.
-  const bucket = `${time} - ((${time} % ${bucketMs}) + ${bucketMs}) % ${bucketMs}`;
-  return [`${bucket}, (SELECT text FROM name WHERE number = ${model})`, `GROUP BY ${bucket}, ${model}`];
+/** The first two columns of a result, time and model, and how it is grouped by them. */
+interface Keys {
+  readonly columns: string;
+  readonly sql: string;
+  /** Buckets that are kept in this very length are there once: nothing has to be added up. */
+  readonly isGrouped: boolean;
 }
 
-/** No rows at all have a sum of null. */
+function groupBy(time: string, model: string, bucketMs: number | null, { levelMs }: Span): Keys {
+  if (bucketMs === null) return { columns: 'NULL, NULL', sql: '', isGrouped: true };
+  if (bucketMs === levelMs) return { columns: `${time}, ${model}`, sql: '', isGrouped: false };
+  // Rounded down, for times before 1970 as well.
+  const bucket = `${time} - ((${time} % ${bucketMs}) + ${bucketMs}) % ${bucketMs}`;
+  return { columns: `${bucket}, ${model}`, sql: `GROUP BY ${bucket}, ${model}`, isGrouped: true };
+}
+
+/** A whole number as SQLite gives it; no rows at all have a sum of null. */
+function wholeOf(value: Row[number] | undefined): bigint | number {
+  return typeof value === 'bigint' ? value : Number(value ?? 0);
+}
+
 function toTotalsOf(sums: Row): Totals {
-  return toTotals(sums.map((sum) => BigInt(sum ?? 0n)));
+  return toTotals(sums.map(wholeOf));
 }

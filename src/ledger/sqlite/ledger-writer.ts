@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 import { ALL, rollUp, type RollupRow } from '../rollup.ts';
-import { AMOUNT_COLUMNS, type LedgerRow } from '../rows.ts';
+import { AMOUNT_COLUMNS, COUNT_COLUMNS, MONEY_COLUMNS, type LedgerRow } from '../rows.ts';
 
 /** Records that retention removes in one transaction, so that what is to be written does not wait long. */
 const REMOVED_MAX = 2_000;
@@ -9,7 +9,7 @@ const REMOVED_MAX = 2_000;
 /** Pages that are given back to the file system in one go. */
 const VACUUM_PAGES = 500;
 
-const MONEY = ['cost', 'no_caching', 'client', 'automatic', 'own'];
+const AMOUNTS = AMOUNT_COLUMNS.join(', ');
 
 function marks(count: number): string {
   return Array.from({ length: count }, () => '?').join(', ');
@@ -31,17 +31,20 @@ type Statements = Readonly<
 >;
 
 function prepareStatements(database: DatabaseSync): Statements {
-  const plain = AMOUNT_COLUMNS.slice(0, 6).map(addPlain).join(', ');
-  const money = MONEY.map((name) => addMoney(`${name}_usd`, `${name}_pico`)).join(', ');
+  const plain = COUNT_COLUMNS.map(addPlain).join(', ');
+  const money = MONEY_COLUMNS.map((name) => addMoney(`${name}_usd`, `${name}_pico`)).join(', ');
   return {
     findName: database.prepare('SELECT number FROM name WHERE text = ?'),
     addName: database.prepare('INSERT INTO name (text) VALUES (?)'),
     record: database.prepare('INSERT OR IGNORE INTO record (id, is_own, body) VALUES (?, ?, ?)'),
-    amount: database.prepare(`INSERT INTO amount VALUES (${marks(4 + AMOUNT_COLUMNS.length)})`),
+    amount: database.prepare(
+      `INSERT INTO amount (at_ms, seq, scope, model, ${AMOUNTS}) VALUES (${marks(4 + AMOUNT_COLUMNS.length)})`,
+    ),
     tagged: database.prepare('INSERT INTO tagged VALUES (?, ?, ?)'),
     missed: database.prepare('INSERT INTO missed VALUES (?, ?, ?, ?, ?, ?)'),
     rollup: database.prepare(
-      `INSERT INTO rollup VALUES (${marks(5 + AMOUNT_COLUMNS.length)}) ON CONFLICT DO UPDATE SET ${plain}, ${money}`,
+      `INSERT INTO rollup (level_ms, tag, scope, bucket_ms, model, ${AMOUNTS})
+       VALUES (${marks(5 + AMOUNT_COLUMNS.length)}) ON CONFLICT DO UPDATE SET ${plain}, ${money}`,
     ),
     missRollup: database.prepare(
       `INSERT INTO miss_rollup VALUES (${marks(10)}) ON CONFLICT DO UPDATE SET

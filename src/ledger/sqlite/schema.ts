@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 import { LedgerError } from '../ledger.ts';
-import { AMOUNT_COLUMNS } from '../rows.ts';
+import { ADD_COUNTS } from './migrate-counts.ts';
 
 /** Marks a file as ours ("cwlg"), so that no other program's database is ever written to. */
 const APPLICATION_ID = 0x63776c67;
@@ -19,7 +19,13 @@ const PAGE_BYTES = 8_192;
 /** Memory for pages, in KiB: the ids of some hundred thousand records. */
 const CACHE_KIB = 32 * 1024;
 
-const AMOUNTS = AMOUNT_COLUMNS.map((name) => `${name} INTEGER NOT NULL`).join(', ');
+const MONEY = ['cost', 'no_caching', 'client', 'automatic', 'own'];
+
+/** The sums of version 1. */
+const AMOUNTS = `
+  requests INTEGER NOT NULL, uncached_tokens INTEGER NOT NULL, read_tokens INTEGER NOT NULL,
+  write_5m_tokens INTEGER NOT NULL, write_1h_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+  ${MONEY.map((name) => `${name}_usd INTEGER NOT NULL, ${name}_pico INTEGER NOT NULL`).join(', ')}`;
 
 /**
  * Each brings a file from the version of its place to the next. What is searched and added up stands apart from the texts,
@@ -57,6 +63,7 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE kept (one INTEGER PRIMARY KEY CHECK (one = 1), from_ms INTEGER NOT NULL) STRICT;
   INSERT INTO kept VALUES (1, -8640000000000000);
   `,
+  ADD_COUNTS,
 ];
 
 function readPragma(database: DatabaseSync, name: string): number {
