@@ -40,14 +40,20 @@ function costOf(
   model: ModelFacts,
   pricing: PricingContext,
 ): CostParts {
+  const [only] = parts;
+  // What searches cost is the same whatever the model.
+  if (only && parts.length === 1) return billTokens(only.model, only.tokens, pricing, webSearches);
   const costs = parts.map((part) => billTokens(part.model, part.tokens, pricing));
   return addCosts([...costs, billTokens(model, noTokens, pricing, webSearches)]);
 }
 
 /** What the same bill would be with every input token uncached, less the bill. */
 function savedByCaching(parts: readonly BilledPart[], cost: CostParts, pricing: PricingContext): PicoUsd {
-  const uncached = parts.map((part) => billUncached(part.model, part.tokens, pricing));
-  return addCosts(uncached).totalPicoUsd + cost.serverToolsPicoUsd - cost.totalPicoUsd;
+  const uncached = parts.reduce(
+    (sum, part) => sum + billUncached(part.model, part.tokens, pricing).totalPicoUsd,
+    0n,
+  );
+  return uncached + cost.serverToolsPicoUsd - cost.totalPicoUsd;
 }
 
 /** A modelled outcome in the proportions of the model, scaled to the billed total: estimates never add up exactly. */
@@ -81,6 +87,18 @@ function predictionOf(forecast: Forecast, billed: TokenCounts): Prediction {
   };
 }
 
+/** Without a forecast the bytes went out as they came; and what comes to the same bill saves nothing. */
+const NOTHING_PLANNED = { clientPicoUsd: 0n, automaticPicoUsd: 0n };
+
+/** Do two outcomes of one request come to the same bill? */
+function areAlike(some: CacheOutcome, other: CacheOutcome): boolean {
+  return (
+    some.readTokens === other.readTokens &&
+    some.write5mTokens === other.write5mTokens &&
+    some.write1hTokens === other.write1hTokens
+  );
+}
+
 /**
  * Saved against the counterfactuals of the model, signed. It prices both what was sent and the counterfactual,
  * so that errors of estimation cancel out and a request that we did not change saves exactly nothing.
@@ -91,17 +109,18 @@ function savedByPlan(
   model: ModelFacts,
   pricing: PricingContext,
 ): Omit<Savings, 'noCachingPicoUsd'> {
+  const { sent, client, automatic } = forecast;
+  const isClient = areAlike(client, sent);
+  const isAutomatic = areAlike(automatic, sent);
+  if (isClient && isAutomatic) return NOTHING_PLANNED;
   const priceOf = (outcome: CacheOutcome): PicoUsd =>
     billTokens(model, scaleOutcome(outcome, billed), pricing).totalPicoUsd;
-  const sent = priceOf(forecast.sent);
+  const sentPicoUsd = priceOf(sent);
   return {
-    clientPicoUsd: priceOf(forecast.client) - sent,
-    automaticPicoUsd: priceOf(forecast.automatic) - sent,
+    clientPicoUsd: isClient ? 0n : priceOf(client) - sentPicoUsd,
+    automaticPicoUsd: isAutomatic ? 0n : priceOf(automatic) - sentPicoUsd,
   };
 }
-
-/** Without a forecast the bytes went out as they came. */
-const NOTHING_PLANNED = { clientPicoUsd: 0n, automaticPicoUsd: 0n };
 
 /**
  * The counters of the pass that was made over the prompt; null where several were, and the bill tells only their sum. The

@@ -60,11 +60,10 @@ function nearestInFamily(catalogue: Catalogue, id: string, family: Family): Mode
  * @example resolveModel('claude-opus-6').note // 'unknown model "claude-opus-6": using the facts of claude-opus-5-5'
  */
 export function resolveModel(id: string, catalogue: Catalogue = defaultCatalogue): ResolvedModel {
+  const asWritten = findExact(catalogue, id);
+  if (asWritten) return { facts: asWritten, kind: 'exact', note: null };
   const plain = plainId(id);
-  const exact =
-    findExact(catalogue, id) ??
-    findExact(catalogue, plain) ??
-    findExact(catalogue, plain.replace(/-\d{8}$/, ''));
+  const exact = findExact(catalogue, plain) ?? findExact(catalogue, plain.replace(/-\d{8}$/, ''));
   if (exact) return { facts: exact, kind: 'exact', note: null };
   const family = FAMILIES.find((name) => plain.includes(name));
   const nearest = family ? nearestInFamily(catalogue, plain, family) : null;

@@ -32,6 +32,22 @@ export type Metric = MetricName &
       }
   );
 
+/** Joins values of labels to keys, each pair once: a text that was a key before is found without being read again. */
+export class JoinedKeys {
+  readonly #byFirst = new Map<string, Map<string, string>>();
+
+  /** @param first one value, or several that were joined already; both have few values, as labels have */
+  of(first: string, second: string): string {
+    const known = this.#byFirst.get(first);
+    const key = known?.get(second);
+    if (key !== undefined) return key;
+    const made = `${first}\n${second}`;
+    if (known) known.set(second, made);
+    else this.#byFirst.set(first, new Map([[second, made]]));
+    return made;
+  }
+}
+
 /** Points of one metric by their labels. */
 class Points<Value> {
   readonly #labelNames: readonly string[];

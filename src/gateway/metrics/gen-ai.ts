@@ -1,6 +1,6 @@
 import { totalInputTokens } from '../../core/index.ts';
 import type { RequestRecord } from '../../ledger/index.ts';
-import { HistogramFamily, type Metric } from './families.ts';
+import { HistogramFamily, JoinedKeys, type Metric } from './families.ts';
 import { errorTypeOf } from './label-values.ts';
 
 /** Buckets that the conventions ask for. */
@@ -17,6 +17,7 @@ const OPERATION_VALUES = 'chat\nanthropic';
 
 /** The metrics of the GenAI conventions for clients (OpenTelemetry, status: development). */
 export class GenAiMetrics {
+  readonly #keys = new JoinedKeys();
   readonly #tokens = new HistogramFamily(
     {
       name: 'gen_ai.client.token.usage',
@@ -49,12 +50,12 @@ export class GenAiMetrics {
   add(record: RequestRecord, model: string): void {
     const { usage, totalMs, firstByteMs, responses } = record;
     if (responses?.outcome === 'hit' || responses?.outcome === 'collapsed') return;
-    const key = `${OPERATION_VALUES}\n${model}`;
+    const key = this.#keys.of(OPERATION_VALUES, model);
     if (usage) {
-      this.#tokens.add(`${key}\ninput`, totalInputTokens(usage));
-      this.#tokens.add(`${key}\noutput`, usage.outputTokens);
+      this.#tokens.add(this.#keys.of(key, 'input'), totalInputTokens(usage));
+      this.#tokens.add(this.#keys.of(key, 'output'), usage.outputTokens);
     }
-    if (totalMs !== null) this.#duration.add(`${key}\n${errorTypeOf(record)}`, totalMs / 1000);
+    if (totalMs !== null) this.#duration.add(this.#keys.of(key, errorTypeOf(record)), totalMs / 1000);
     if (firstByteMs !== null) this.#firstChunk.add(key, firstByteMs / 1000);
   }
 

@@ -35,9 +35,12 @@ export class ModelLabels {
   }
 }
 
+/** By the first digit. */
+const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'];
+
 /** `2xx` and so on; `none` where no answer came. */
 export function statusClassOf(status: number): string {
-  return status >= 100 && status < 600 ? `${Math.floor(status / 100)}xx` : 'none';
+  return STATUS_CLASSES[Math.floor(status / 100)] ?? 'none';
 }
 
 /** Errors that the API names (spec 1.6), and the one that happens at this end. */

@@ -1,6 +1,6 @@
 import { totalInputTokens } from '../../core/index.ts';
 import type { OwnCost, RequestRecord } from '../../ledger/index.ts';
-import { CountFamily, HistogramFamily, MoneyFamily, type Metric } from './families.ts';
+import { CountFamily, HistogramFamily, JoinedKeys, MoneyFamily, type Metric } from './families.ts';
 import { statusClassOf } from './label-values.ts';
 
 function count(name: string, description: string, unit: string, labelNames: readonly string[]): CountFamily {
@@ -21,6 +21,7 @@ const WAIT_BOUNDARIES = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /** Metrics of what the ledger is told: the sums of a scrape are those of the ledger, since the process began. */
 export class LedgerMetrics {
+  readonly #keys = new JoinedKeys();
   readonly #requests = count('requests', 'Requests for a message.', '{request}', [
     'model',
     'mode',
@@ -69,7 +70,8 @@ export class LedgerMetrics {
 
   /** Counts one request. */
   add(record: RequestRecord, model: string): void {
-    this.#requests.add(`${model}\n${record.mode}\n${statusClassOf(record.status)}`, 1);
+    const answered = this.#keys.of(record.mode, statusClassOf(record.status));
+    this.#requests.add(this.#keys.of(model, answered), 1);
     this.#addUsage(record, model);
     this.#addMoney(record, model);
     for (const { reason, tokens, costPicoUsd } of record.misses) {
@@ -84,15 +86,16 @@ export class LedgerMetrics {
         this.#responsesSaved.add(responses.outcome, responses.savedPicoUsd);
     }
     if (gate) {
-      this.#gateWait.add(`${gate.role}\n${gate.end ?? ''}`, gate.waitedMs / 1000);
+      this.#gateWait.add(this.#keys.of(gate.role, gate.end ?? ''), gate.waitedMs / 1000);
       this.#gateSaved.add(gate.role, gate.savedPicoUsd);
     }
   }
 
   /** Counts one request of ours. */
   addOwn({ purpose, costPicoUsd }: OwnCost, model: string): void {
-    this.#ownRequests.add(`${model}\n${purpose}`, 1);
-    this.#ownCost.add(`${model}\n${purpose}`, costPicoUsd);
+    const key = this.#keys.of(model, purpose);
+    this.#ownRequests.add(key, 1);
+    this.#ownCost.add(key, costPicoUsd);
   }
 
   show(): readonly Metric[] {
@@ -120,11 +123,11 @@ export class LedgerMetrics {
     // Answers that were kept have a bill, of nothing, and no usage.
     if (!cost) this.#unbilled.add(model, 1);
     if (!usage) return;
-    this.#tokens.add(`${model}\nuncached`, usage.uncachedTokens);
-    this.#tokens.add(`${model}\nread`, usage.readTokens);
-    this.#tokens.add(`${model}\nwrite_5m`, usage.write5mTokens);
-    this.#tokens.add(`${model}\nwrite_1h`, usage.write1hTokens);
-    this.#tokens.add(`${model}\noutput`, usage.outputTokens);
+    this.#tokens.add(this.#keys.of(model, 'uncached'), usage.uncachedTokens);
+    this.#tokens.add(this.#keys.of(model, 'read'), usage.readTokens);
+    this.#tokens.add(this.#keys.of(model, 'write_5m'), usage.write5mTokens);
+    this.#tokens.add(this.#keys.of(model, 'write_1h'), usage.write1hTokens);
+    this.#tokens.add(this.#keys.of(model, 'output'), usage.outputTokens);
     this.#readTokens.add(model, usage.readTokens);
     this.#inputTokens.add(model, totalInputTokens(usage));
   }
@@ -132,8 +135,8 @@ export class LedgerMetrics {
   #addMoney({ cost, savings }: RequestRecord, model: string): void {
     if (cost) this.#cost.add(model, cost.totalPicoUsd);
     if (!savings) return;
-    this.#saved.add(`${model}\nno_caching`, savings.noCachingPicoUsd);
-    this.#saved.add(`${model}\nclient`, savings.clientPicoUsd);
-    this.#saved.add(`${model}\nautomatic`, savings.automaticPicoUsd);
+    this.#saved.add(this.#keys.of(model, 'no_caching'), savings.noCachingPicoUsd);
+    this.#saved.add(this.#keys.of(model, 'client'), savings.clientPicoUsd);
+    this.#saved.add(this.#keys.of(model, 'automatic'), savings.automaticPicoUsd);
   }
 }

@@ -6,7 +6,8 @@ import { Eligibility } from './eligibility.ts';
 import { NetWatch } from './net-watch.ts';
 import { defaultRules, type AlertRule, type AlertSignal } from './rule.ts';
 import { sentenceOf } from './sentence.ts';
-import { Series, type SeriesTurn } from './series.ts';
+import type { SeriesTurn } from './series.ts';
+import { WatchedSeries, type Watched } from './watched.ts';
 
 /** That something has become bad, or good again. Holds no text of a prompt. */
 export interface Alert extends SeriesTurn {
@@ -55,14 +56,6 @@ export interface Alerts {
 
 type Sample = readonly [numerator: number, denominator: number];
 
-interface Watched {
-  readonly rule: AlertRule;
-  readonly scope: string | null;
-  readonly model: string | null;
-  readonly series: Series;
-  last: Alert | null;
-}
-
 const isError = ({ status }: RequestRecord): boolean => status === 0 || status === 429 || status >= 500;
 
 class WatchingAlerts implements Alerts {
@@ -70,12 +63,13 @@ class WatchingAlerts implements Alerts {
   readonly #eligibility: Eligibility;
   readonly #budget: Budget;
   readonly #keepAlive: NetWatch;
-  readonly #watched = new Map<string, Watched>();
+  readonly #watched: WatchedSeries;
   #alerts: Alert[] = [];
   failedHooks = 0;
 
   constructor(options: AlertOptions) {
     this.#options = options;
+    this.#watched = new WatchedSeries(options.rules, options.seriesMax);
     this.#eligibility = new Eligibility(options.catalogue);
     this.#budget = new Budget(options.budget);
     this.#keepAlive = new NetWatch(options.keepAliveLossUsd);
@@ -83,10 +77,10 @@ class WatchingAlerts implements Alerts {
 
   observe(record: RequestRecord, finding: IntegrityFinding | null = null): void {
     const samples = this.#samplesOf(record, finding);
-    for (const rule of this.#options.rules) {
-      const sample = samples[rule.signal];
+    for (const [index, { signal }] of this.#options.rules.entries()) {
+      const sample = samples[signal];
       if (!sample) continue;
-      const watched = this.#watch(rule, record);
+      const watched = this.#watched.of(index, record);
       this.#turn(watched, watched.series.add(record.atMs, ...sample));
     }
     if (record.cost) this.spend(record.atMs, record.cost.totalPicoUsd);
@@ -103,7 +97,7 @@ class WatchingAlerts implements Alerts {
   }
 
   tick(nowMs: number): void {
-    for (const watched of this.#watched.values()) this.#turn(watched, watched.series.tick(nowMs));
+    for (const watched of this.#watched.inOrder()) this.#turn(watched, watched.series.tick(nowMs));
   }
 
   list(limit: number): readonly Alert[] {
@@ -111,7 +105,7 @@ class WatchingAlerts implements Alerts {
   }
 
   firing(): readonly Alert[] {
-    return [...this.#watched.values()].flatMap(({ series, last }) => (series.isFiring && last ? [last] : []));
+    return this.#watched.inOrder().flatMap(({ series, last }) => (series.isFiring && last ? [last] : []));
   }
 
   #samplesOf(
@@ -129,18 +123,6 @@ class WatchingAlerts implements Alerts {
       error_rate: isLeft ? null : [isError(record) ? 1 : 0, 1],
       integrity: usage && prediction && !isPartial ? [finding && isAlarming(finding) ? 1 : 0, 1] : null,
     };
-  }
-
-  #watch(rule: AlertRule, record: RequestRecord): Watched {
-    const scope = rule.by === 'scope-and-model' ? record.scope : null;
-    const model = rule.by === 'all' ? null : record.model;
-    const key = [rule.name, scope, model].join('\n');
-    const watched = this.#watched.get(key) ?? { rule, scope, model, series: new Series(rule), last: null };
-    this.#watched.delete(key);
-    this.#watched.set(key, watched);
-    const [oldest] = this.#watched.keys();
-    if (this.#watched.size > this.#options.seriesMax && oldest !== undefined) this.#watched.delete(oldest);
-    return watched;
   }
 
   #turn(watched: Watched, turn: SeriesTurn | null): void {

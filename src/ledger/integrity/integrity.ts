@@ -100,8 +100,8 @@ export function integrity(options: Partial<IntegrityOptions> = {}): Integrity {
   const hook = new Hook(settings);
   const counts = new Map<IntegrityCode, { requests: number; unexplained: number }>();
   let findings: IntegrityFinding[] = [];
-  let checked = 0;
   let fitting = 0;
+  let differing = 0;
 
   const keep = (finding: IntegrityFinding): void => {
     const known = counts.get(finding.code) ?? { requests: 0, unexplained: 0 };
@@ -118,14 +118,17 @@ export function integrity(options: Partial<IntegrityOptions> = {}): Integrity {
       const drifted = drift.observe(record);
       if (drifted) keep(drifted);
       const finding = judgeRecord(record, settings);
-      if (canBeJudged(record)) checked += 1;
-      if (canBeJudged(record) && !finding) fitting += 1;
-      if (finding) keep(finding);
-      return finding ?? drifted;
+      if (!finding) {
+        if (canBeJudged(record)) fitting += 1;
+        return drifted;
+      }
+      differing += 1;
+      keep(finding);
+      return finding;
     },
     list: (limit) => findings.slice(-Math.min(limit, settings.findingsMax) || findings.length).toReversed(),
     totals: () => ({
-      checked,
+      checked: fitting + differing,
       fitting,
       counts: [...counts].map(([code, sums]) => ({ code, ...sums })),
       estimates: drift.ratios(),

@@ -96,7 +96,9 @@ function judgeableOf(record: RequestRecord, tolerance: IntegrityTolerance): Judg
   return { record, expected: prediction, billed: usage, slackTokens, tolerance };
 }
 
-const count = (tokens: number): string => `${Math.round(tokens).toLocaleString('en-US')} tokens`;
+/** With commas between thousands. `toLocaleString` takes longer than everything else about a bill. */
+const count = (tokens: number): string =>
+  `${String(Math.round(tokens)).replaceAll(/\B(?=(?:\d{3})+$)/g, ',')} tokens`;
 
 const CAUSES: Readonly<Record<IntegrityCause, string>> = {
   near_expiry: 'the entry was about to expire',

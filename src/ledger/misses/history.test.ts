@@ -78,6 +78,28 @@ describe('requests that were seen', () => {
     expect(ids(1, true)).toEqual(['avwy', 'astu', 'xbcd', 'abcd']);
   });
 
+  it('are found in their scope after others were left empty', () => {
+    const history = new RequestHistory();
+    history.note(requestOf('ab', 's')).begin(cached(2));
+    history.note(requestOf('xy', 't')).cancel();
+    expect(history.newestOf('t')).toBeNull();
+    expect(history.newestOf('s')?.id).toBe('ab');
+    history.note(requestOf('xyz', 't')).begin(cached(3));
+    expect(history.newestOf('t')?.id).toBe('xyz');
+    expect(history.candidates('t', promptOf('xyq'), 1, false).map(({ id }) => id)).toEqual(['xyz']);
+    expect(history.candidates('s', promptOf('abq'), 1, false).map(({ id }) => id)).toEqual(['ab']);
+  });
+
+  it('stay as they were for those that were given them', () => {
+    const history = new RequestHistory();
+    const noted = history.note(requestOf('ab'));
+    const before = history.newestOf('s');
+    noted.begin(cached(2));
+    noted.answered('msg_1');
+    expect(before).toMatchObject({ cached: null, messageId: null });
+    expect(history.newestOf('s')).toMatchObject({ cached: cached(2), messageId: 'msg_1' });
+  });
+
   it('are bounded by scope, by number and by parts, whatever comes', () => {
     const word = fc.array(fc.constantFrom(...'abc'), { minLength: 1, maxLength: 6 });
     const step = fc.record({

@@ -18,15 +18,6 @@ const PARTS_MAX = 200_000;
 /** So many times as many as are meant to be held are, before the oldest go. */
 const SLACK = 1.25;
 
-interface Held {
-  readonly scope: string;
-  readonly tailId: string;
-  readonly length: number;
-  request: SeenRequest;
-  /** What it goes on from, until its response begins: a request that fails takes nothing's place. */
-  replaces: Held | null;
-}
-
 /** Requests that are looked at although nothing of their end comes again: one of their parts may have been edited. */
 const OTHERS_MAX = 2;
 
@@ -46,19 +37,77 @@ export interface NotedRequest {
   answered(messageId: string | null): void;
 }
 
+/** Takes requests out of a history, and puts back what a failed one would have taken the place of. */
+interface Holder {
+  drop(held: Held): void;
+  restore(held: Held): void;
+}
+
+/** A request in a history. */
+class Held implements NotedRequest {
+  readonly tailId: string;
+  readonly length: number;
+  /** Of its prompt, and of what was cached of it: every later request asks for these. */
+  readonly contentIds: readonly number[];
+  cachedParts = 0;
+  request: SeenRequest;
+  readonly #holder: Holder;
+  /** What it goes on from, until its response begins: a request that fails takes nothing's place. */
+  #replaces: Held | null;
+
+  constructor(request: SeenRequest, replaces: Held | null, holder: Holder) {
+    const { prompt, cached } = request;
+    this.tailId = prompt.prefixIds.at(-1) ?? '';
+    this.length = lengthOf(prompt);
+    this.contentIds = prompt.contentIds;
+    this.cachedParts = cached?.parts ?? 0;
+    this.request = request;
+    this.#replaces = replaces;
+    this.#holder = holder;
+  }
+
+  begin(cached: CachedPart | null): void {
+    this.request = { ...this.request, cached };
+    this.cachedParts = cached?.parts ?? 0;
+    if (this.#replaces) this.#holder.drop(this.#replaces);
+    this.#replaces = null;
+  }
+
+  cancel(): void {
+    this.#holder.drop(this);
+    if (this.#replaces) this.#holder.restore(this.#replaces);
+    this.#replaces = null;
+  }
+
+  answered(messageId: string | null): void {
+    if (messageId !== this.request.messageId) this.request = { ...this.request, messageId };
+  }
+}
+
 /** The newest request of each conversation, by scope. Bounded in all it holds, which is hashes and numbers. */
 export class RequestHistory {
   readonly #scopes = new Map<string, Held[]>();
   readonly #limits: Required<HistoryLimits>;
   /** By their last prefix, of which there is one in all scopes: scope and model are part of it. */
   readonly #tails = new Map<string, Held>();
+  readonly #holder: Holder;
   #latest: Held[] | null = null;
+  #latestScope: string | null = null;
   #asked: readonly string[] | null = null;
   #answer: Held | null = null;
   #parts = 0;
 
   constructor(limits: HistoryLimits = {}) {
     this.#limits = { scopesMax: SCOPES_MAX, requestsMax: REQUESTS_MAX, partsMax: PARTS_MAX, ...limits };
+    this.#holder = {
+      drop: (held) => {
+        this.#drop(held);
+      },
+      restore: (held) => {
+        // One that ends in the same way is found by that again.
+        if (this.#scopes.get(held.request.scope)?.includes(held)) this.#tails.set(held.tailId, held);
+      },
+    };
   }
 
   /** Parts of all prompts held. */
@@ -78,14 +127,14 @@ export class RequestHistory {
     this.#answer = null;
     for (let part = prefixIds.length - 1; part >= 0 && !this.#answer; part -= 1) {
       const held = this.#tails.get(prefixIds[part] ?? '');
-      if (held?.scope === scope) this.#answer = held;
+      if (held?.request.scope === scope) this.#answer = held;
     }
     return this.#answer;
   }
 
   /** The newest request of a scope. */
   newestOf(scope: string): SeenRequest | null {
-    return this.#scopes.get(scope)?.at(-1)?.request ?? null;
+    return this.#of(scope)?.at(-1)?.request ?? null;
   }
 
   /**
@@ -99,15 +148,16 @@ export class RequestHistory {
     isChanged: boolean,
   ): readonly SeenRequest[] {
     const found: SeenRequest[] = [];
-    const held = this.#scopes.get(scope) ?? [];
+    const held = this.#of(scope) ?? [];
+    const wanted = prompt.contentIds[readParts];
+    // Read to its end, and nothing is asked that is longer.
+    if (wanted === undefined && !isChanged) return found;
     let own: ReadonlySet<number> | null = null;
     let others = 0;
     for (let at = held.length - 1; at >= Math.max(0, held.length - COMPARED_MAX); at -= 1) {
-      const request = held[at]?.request;
-      if (!request) continue;
-      const id = request.prompt.contentIds[readParts];
-      if (id !== undefined && id === prompt.contentIds[readParts]) found.push(request);
-      else if (isChanged && (request.cached?.parts ?? 0) > readParts) {
+      const { contentIds, cachedParts, request } = held[at] as Held;
+      if (wanted !== undefined && contentIds[readParts] === wanted) found.push(request);
+      else if (isChanged && cachedParts > readParts) {
         own ??= new Set(prompt.contentIds.slice(readParts));
         if (endsAlike(request, own, readParts)) found.push(request);
         else if ((others += 1) <= OTHERS_MAX) found.push(request);
@@ -119,37 +169,24 @@ export class RequestHistory {
   /** Notes a request that is being sent. */
   note(request: SeenRequest): NotedRequest {
     const { scope, prompt } = request;
-    const tailId = prompt.prefixIds.at(-1) ?? '';
-    const replaces = this.#extendedBy(scope, prompt.prefixIds);
-    const held: Held = { scope, tailId, length: lengthOf(prompt), request, replaces };
-    this.#push(held);
-    return {
-      begin: (cached) => {
-        held.request = { ...held.request, cached };
-        if (held.replaces) this.#drop(held.replaces);
-        held.replaces = null;
-      },
-      cancel: () => {
-        this.#drop(held);
-        const { replaces } = held;
-        // One that ends in the same way is found by that again.
-        if (replaces && this.#scopes.get(scope)?.includes(replaces))
-          this.#tails.set(replaces.tailId, replaces);
-        held.replaces = null;
-      },
-      answered: (messageId) => {
-        held.request = { ...held.request, messageId };
-      },
-    };
+    const held = new Held(request, this.#extendedBy(scope, prompt.prefixIds), this.#holder);
+    this.#push(held, scope);
+    return held;
   }
 
-  #push(held: Held): void {
-    const list = this.#scopes.get(held.scope) ?? [];
+  /** Requests of a scope, oldest first. */
+  #of(scope: string): Held[] | undefined {
+    return scope === this.#latestScope ? (this.#latest ?? undefined) : this.#scopes.get(scope);
+  }
+
+  #push(held: Held, scope: string): void {
+    const list = this.#of(scope) ?? [];
     if (this.#latest !== list) {
       // Last in the map is the scope that was used last.
-      this.#scopes.delete(held.scope);
-      this.#scopes.set(held.scope, list);
+      this.#scopes.delete(scope);
+      this.#scopes.set(scope, list);
       this.#latest = list;
+      this.#latestScope = scope;
     }
     list.push(held);
     this.#asked = null;
@@ -169,14 +206,17 @@ export class RequestHistory {
   }
 
   #drop(held: Held): void {
-    const list = this.#scopes.get(held.scope);
+    const { scope } = held.request;
+    const list = this.#of(scope);
     const at = list?.lastIndexOf(held) ?? -1;
     if (!list || at < 0) return;
     list.splice(at, 1);
     this.#forget(held);
     if (list.length > 0) return;
-    this.#scopes.delete(held.scope);
-    if (this.#latest === list) this.#latest = null;
+    this.#scopes.delete(scope);
+    if (this.#latest !== list) return;
+    this.#latest = null;
+    this.#latestScope = null;
   }
 
   #forget(held: Held): void {

@@ -51,12 +51,17 @@ function rootOf(root: string): readonly (readonly [string, unknown])[] {
   return [...reasoning, ['inline_tools', hasInline]];
 }
 
+function areSame(some: SettingMixes, other: SettingMixes): boolean {
+  return some.root === other.root && some.system === other.system && some.messages === other.messages;
+}
+
 /** Reads settings, remembering what it read: requests have few different ones. One object for the same settings. */
 export function createSettingsReader(hash: (text: string) => number): (mixes: SettingMixes) => Settings {
   const known = new Map<string, Settings>();
   const read = (list: readonly (readonly [string, unknown])[]): readonly Setting[] =>
     list.map(([name, value]) => ({ name, value: hash(JSON.stringify(value ?? null)) }));
-  return ({ root, system, messages }) => {
+  let last: { readonly mixes: SettingMixes; readonly settings: Settings } | null = null;
+  const find = ({ root, system, messages }: SettingMixes): Settings => {
     const key = `${root}\n${system}\n${messages}`;
     const found = known.get(key);
     if (found) return found;
@@ -68,6 +73,10 @@ export function createSettingsReader(hash: (text: string) => number): (mixes: Se
     if (known.size >= KNOWN_MAX) known.clear();
     known.set(key, made);
     return made;
+  };
+  return (mixes) => {
+    if (!last || !areSame(last.mixes, mixes)) last = { mixes, settings: find(mixes) };
+    return last.settings;
   };
 }
 
