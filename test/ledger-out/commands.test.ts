@@ -140,7 +140,7 @@ describe('report, while the gateway runs', () => {
     const args = ['report', '--tag', 'nobody-else', '--data-dir', join(folder, 'loss')];
     const loss = await startAndAsk(['--data-dir', join(folder, 'loss')], ['nobody-else']);
     await summaryOf(loss, 1);
-    const { stdout } = await runCli(args, { env: { FORCE_COLOR: '1' } });
+    const { stdout } = await runCli(args, { env: { FORCE_COLOR: '1', NO_COLOR: '' } });
     await loss.stop('SIGTERM');
     const visible = stdout.replaceAll('\u001B', '^');
     expect(visible).toMatch(/no caching at all \(billed\) *\^\[31m *-\$0\.\d+\^\[39m/);
