@@ -66,30 +66,39 @@ function* conversation(random: Random, startMs: number): Generator<Turn> {
   }
 }
 
+/** The incident that is going on, if there is one. */
+function incidentAt({ incident }: Traffic, atMs: number): Partial<Incident> {
+  const isOn = incident !== undefined && atMs >= incident.startMs && atMs < incident.endMs;
+  return isOn ? incident : {};
+}
+
 function recordFor(turn: Turn, random: Random, traffic: Traffic): RequestRecord {
-  const { incident } = traffic;
-  const isHit = incident && turn.atMs >= incident.startMs && turn.atMs < incident.endMs;
-  const now = isHit ? incident : undefined;
+  const {
+    churns = false,
+    outputTimes = 1,
+    errorShare = 0.004,
+    evictedShare = 0.002,
+  } = incidentAt(traffic, turn.atMs);
   const base = { atMs: turn.atMs, scope: traffic.scope, model: MODEL };
-  if (random() < (now?.errorShare ?? 0.004)) return recordOf({ ...base, status: 529 });
+  if (random() < errorShare) return recordOf({ ...base, status: 529 });
   // The system prompt is always warm; what a conversation added is, where it went on within five minutes.
   const known = turn.gapMs <= 300_000 ? turn.inputTokens - turn.newTokens : 6_000;
-  const isEvicted = random() < (now?.evictedShare ?? 0.002);
-  const readTokens = now?.churns || isEvicted ? 0 : known;
+  const predicted = churns ? 0 : known;
+  const readTokens = random() < evictedShare ? 0 : predicted;
   const usage = usageOf({
     readTokens,
     write5mTokens: turn.inputTokens - readTokens,
     write1hTokens: 0,
     uncachedTokens: 12,
-    outputTokens: Math.floor(logNormal(random, 300, 0.9) * (now?.outputTimes ?? 1)),
+    outputTokens: Math.floor(logNormal(random, 300, 0.9) * outputTimes),
   });
   return recordOf({
     ...base,
     usage,
     cost: billTokens(facts, usage, standardPricing(turn.atMs)),
     prediction: {
-      readTokens: now?.churns ? 0 : known,
-      write5mTokens: turn.inputTokens - (now?.churns ? 0 : known),
+      readTokens: predicted,
+      write5mTokens: turn.inputTokens - predicted,
       write1hTokens: 0,
       uncachedTokens: 12,
       estimatedTokens: turn.inputTokens,
