@@ -4,6 +4,8 @@ export interface ConversationShape {
   readonly blocks: number;
   /** `first`: messages stand before system and tools, and the client marks system and last message, as Claude Code does. */
   readonly order: 'last' | 'first';
+  /** `ascii`: without a letter outside of it; `python`: as its `json.dumps` writes, with spaces and such letters as escapes. */
+  readonly spelling: 'compact' | 'ascii' | 'python';
   readonly seed: number;
 }
 
@@ -113,8 +115,31 @@ function toBody(
   );
 }
 
+const NOT_ASCII = /[\u0080-\uffff]/g;
+
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/** A value with a space after each comma and colon. */
+function writeSpaced(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(writeSpaced).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).map(
+    ([key, member]) => `${JSON.stringify(key)}: ${writeSpaced(member)}`,
+  );
+  return `{${members.join(', ')}}`;
+}
+
+function spell(body: Buffer, spelling: ConversationShape['spelling']): Buffer {
+  if (spelling === 'compact') return body;
+  const text = body.toString();
+  if (spelling === 'ascii') return Buffer.from(text.replace(NOT_ASCII, 'x'));
+  return Buffer.from(writeSpaced(JSON.parse(text)).replace(NOT_ASCII, escapeUnit));
+}
+
 /** Two turns that follow each other, of a body within a few per cent of its size and exactly its number of blocks. */
-export function makeTurns({ bytes, blocks, order, seed }: ConversationShape): Turns {
+export function makeTurns({ bytes, blocks, order, spelling, seed }: ConversationShape): Turns {
   const text = textsFrom(seed);
   const tools = makeTools(text);
   const system = Array.from({ length: SYSTEM_BLOCKS }, () => ({ type: 'text', text: text(2500) }));
@@ -127,7 +152,7 @@ export function makeTurns({ bytes, blocks, order, seed }: ConversationShape): Tu
   const messages: Message[] = [{ role: 'user', content: asked }];
   for (let index = 0; index < steps; index += 1) messages.push(...makeStep(index, stepSize, text));
   return {
-    before: toBody(messages.slice(0, -2), system, tools, order),
-    after: toBody(messages, system, tools, order),
+    before: spell(toBody(messages.slice(0, -2), system, tools, order), spelling),
+    after: spell(toBody(messages, system, tools, order), spelling),
   };
 }

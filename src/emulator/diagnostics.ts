@@ -53,7 +53,7 @@ const SPENT_BETAS: ReadonlySet<string> = new Set([
 function withContent(block: Block, content: string): Block {
   const { level, path, type, role, value, isString, canCarryMarker, isDocumentedCarrier, label } = block;
   const own = { level, path, type, role, value, isString, canCarryMarker, isDocumentedCarrier, label };
-  return { ...own, content, plain: null, link: null };
+  return { ...own, content, plain: null, link: null, sized: null };
 }
 
 /** Blocks alone, whatever the settings, and every tool as the client wrote it: what can be told apart by level. */

@@ -11,7 +11,7 @@ const SENTENCES = [
 ];
 
 /** A conversation whose texts differ in kind and length. */
-function conversation(steps: number): JsonObject {
+function conversation(steps: number, systemSentences = 50): JsonObject {
   const fill = (index: number, times: number): string => (SENTENCES[index % 3] ?? '').repeat(times);
   const messages = Array.from({ length: steps }, (_, index) => [
     {
@@ -31,7 +31,7 @@ function conversation(steps: number): JsonObject {
       content: [{ type: 'tool_result', tool_use_id: `t${index}`, content: fill(index, 5 + (index % 11)) }],
     },
   ]);
-  return { model: 'claude-opus-5-5', system: fill(0, 50), messages: messages.flat() };
+  return { model: 'claude-opus-5-5', system: fill(0, systemSentences), messages: messages.flat() };
 }
 
 /** Tokens of each block, and of the whole. */
@@ -48,7 +48,7 @@ function estimate(
 
 describe('a sampled estimate', () => {
   it('of a short conversation is the estimate itself', () => {
-    const body = conversation(5);
+    const body = conversation(4, 10);
     expect(estimate(body, { isSampled: true })).toEqual(estimate(body, {}));
   });
 

@@ -10,56 +10,82 @@ import {
   type TokenizerGeneration,
 } from '../core/index.ts';
 
-/** Estimates of blocks seen before, by the prefix that ends with them: a conversation repeats all but its tail. */
+/** How the blocks of prompts are sized. */
 export interface EstimateMemory {
-  recall(block: Block, prefixId: string, prompt: Prompt, samples: Samples): TokenEstimate;
-}
-
-/** What the blocks of one prompt that were estimated one by one say of others of their kind. */
-export type Samples = Map<string, Sample>;
-
-interface Sample {
-  characters: number;
-  tokens: number;
-  low: number;
-  high: number;
-  /** Blocks passed over since the last that was estimated. */
-  passed: number;
+  /** Begins with one prompt; what it returns takes the prompt's blocks in their order, with the prefix that ends with each. */
+  begin(prompt: Prompt): (block: Block, prefixId: string) => TokenEstimate;
 }
 
 /** How estimates are made. */
 export interface EstimateOptions {
   /**
    * Takes the size of most blocks from a sample where much of a prompt is new, since reading every letter of a long
-   * conversation costs more than everything else: single blocks are rougher, the sum hardly. @default false
+   * conversation costs more than everything else: single blocks are rougher, the sum hardly. What a block is taken for follows
+   * from the blocks before it and its own, so that a prefix is the same size in every request. @default false
    */
   readonly isSampled?: boolean;
 }
 
-/** Blocks remembered; the oldest go first. About 100 bytes each. */
+/** Blocks remembered that were read as a whole; the oldest go first. About 100 bytes each. */
 const BLOCKS_MAX = 100_000;
 
-/** New characters of one kind of block that are all read before a sample will do, and the blocks of which one is read then. */
-const READ_CHARACTERS = 2048;
-const SAMPLED_OF = 23;
+/** New characters of one kind of block that are all read before a sample will do, and the blocks of which one is read then: primes, since kinds of blocks often take turns. */
+const READ_CHARACTERS = 1024;
+const SAMPLED_OF = 31;
 /** Tools are fewer, and each is asked for in every request. */
-const SAMPLED_OF_TOOLS = 4;
+const SAMPLED_OF_TOOLS = 7;
 
 /** Tools of the caller's own: the service writes all others. */
 const CUSTOM_TOOL = 'custom';
 
 /** Types of blocks that are nothing but text, where they hold no others. */
-const TEXT_TYPES: ReadonlySet<string> = new Set(['text', 'tool_use', 'tool_result']);
+const TEXT_TYPES: ReadonlySet<string> = new Set(['text', 'tool_use', 'tool_result', 'thinking']);
+
+/** What the blocks of one kind that were read say of the others of a prompt. */
+class Sample {
+  readonly of: number;
+  characters = 0;
+  /** Blocks passed over since the last that was read. */
+  passed = 0;
+  tokens = 0;
+  low = 0;
+  high = 0;
+
+  constructor(of: number) {
+    this.of = of;
+  }
+
+  /** Does it say enough to pass over the next block? */
+  get isEnough(): boolean {
+    return this.characters >= READ_CHARACTERS && this.passed < this.of - 1;
+  }
+
+  add(characters: number, { tokens, low, high }: TokenEstimate): void {
+    this.characters += characters;
+    this.passed = 0;
+    this.tokens += tokens;
+    this.low += low;
+    this.high += high;
+  }
+
+  scaleTo(characters: number): TokenEstimate {
+    const scale = characters / this.characters;
+    this.passed += 1;
+    return {
+      tokens: Math.round(this.tokens * scale),
+      low: Math.round(this.low * scale),
+      high: Math.round(this.high * scale),
+    };
+  }
+}
 
 /** Blocks that are text and nothing else, by kind; null for those that have sizes of their own, such as images. */
 function kindOf(block: Block): string | null {
   const { type, level } = block;
   if (level === 'tools') return type === CUSTOM_TOOL ? type : null;
-  if (level !== 'messages') return null;
-  if (block.plain) return TEXT_TYPES.has(type) ? type : null;
-  const { value } = block;
-  if (type === 'tool_result') return typeof value['content'] === 'string' ? type : null;
-  return type === 'text' || type === 'tool_use' ? type : null;
+  if (level !== 'messages' || !TEXT_TYPES.has(type)) return null;
+  if (block.plain || type !== 'tool_result') return type;
+  return typeof block.value['content'] === 'string' ? type : null;
 }
 
 /** Bytes or characters of a block's content: near enough each other for a sample of blocks that are read alike. */
@@ -67,46 +93,52 @@ function lengthOf(block: Block): number {
   return block.plain?.length ?? block.content.length;
 }
 
-function sampleEstimate(block: Block, generation: TokenizerGeneration, samples: Samples): TokenEstimate {
-  const kind = kindOf(block);
-  if (kind === null) return estimateBlock(block.value, generation);
-  const sample = samples.get(kind);
-  const length = lengthOf(block);
-  const sampledOf = kind === CUSTOM_TOOL ? SAMPLED_OF_TOOLS : SAMPLED_OF;
-  if (sample && sample.characters >= READ_CHARACTERS && sample.passed < sampledOf - 1) {
-    sample.passed += 1;
-    const scale = (known: number): number => Math.round((known / sample.characters) * length);
-    return { tokens: scale(sample.tokens), low: scale(sample.low), high: scale(sample.high) };
-  }
-  const estimate = estimateBlock(block.value, generation);
-  const { characters, tokens, low, high } = sample ?? { characters: 0, tokens: 0, low: 0, high: 0 };
-  samples.set(kind, {
-    characters: characters + length,
-    tokens: tokens + estimate.tokens,
-    low: low + estimate.low,
-    high: high + estimate.high,
-    passed: 0,
-  });
+/** What the block is taken for by itself, noted on it: the next turn of its conversation has the same block again. */
+function readSample(block: Block, generation: TokenizerGeneration): TokenEstimate {
+  if (block.sized?.generation === generation) return block.sized.estimate;
+  const estimate = estimateBlock(block.value, generation, 'sampled');
+  block.sized = { generation, estimate };
   return estimate;
 }
 
-export function createEstimateMemory({ isSampled = false }: EstimateOptions = {}): EstimateMemory {
+function beginSampled(prompt: Prompt): (block: Block) => TokenEstimate {
+  const { tokenizer } = prompt.model.facts;
+  const samples = new Map<string, Sample>();
+  return (block) => {
+    const kind = kindOf(block);
+    if (kind === null) return readSample(block, tokenizer);
+    let sample = samples.get(kind);
+    if (!sample) {
+      sample = new Sample(kind === CUSTOM_TOOL ? SAMPLED_OF_TOOLS : SAMPLED_OF);
+      samples.set(kind, sample);
+    }
+    if (sample.isEnough) return sample.scaleTo(lengthOf(block));
+    const estimate = readSample(block, tokenizer);
+    sample.add(lengthOf(block), estimate);
+    return estimate;
+  };
+}
+
+/** Reads every block as a whole, once for each prefix that ends with it. */
+function createWholeEstimates(): EstimateMemory {
   const known = new Map<string, TokenEstimate>();
   return {
-    recall(block, prefixId, prompt, samples) {
-      const generation = prompt.model.facts.tokenizer;
+    begin: (prompt) => (block, prefixId) => {
+      const { tokenizer } = prompt.model.facts;
       // Two blocks may share a prefix when one of them is rendered elsewhere: it cannot be told by it.
-      if (!isHashed(block)) return estimateBlock(block.value, generation);
+      if (!isHashed(block)) return estimateBlock(block.value, tokenizer);
       const remembered = known.get(prefixId);
       if (remembered) return remembered;
-      const estimate = isSampled
-        ? sampleEstimate(block, generation, samples)
-        : estimateBlock(block.value, generation);
+      const estimate = estimateBlock(block.value, tokenizer);
       known.set(prefixId, estimate);
       if (known.size > BLOCKS_MAX) known.delete(known.keys().next().value ?? '');
       return estimate;
     },
   };
+}
+
+export function createEstimateMemory({ isSampled = false }: EstimateOptions = {}): EstimateMemory {
+  return isSampled ? { begin: beginSampled } : createWholeEstimates();
 }
 
 /** The sizes of a prompt's blocks, taken in block order while its prefixes are chained. */
@@ -132,14 +164,15 @@ export function estimatePrompt(
   memory: EstimateMemory,
 ): PromptEstimate {
   const modelId = prompt.model.facts.id;
+  const isCalibrated = Object.hasOwn(calibration, modelId);
+  const sizeOf = memory.begin(prompt);
   const cumulativeHigh: number[] = [];
-  const samples: Samples = new Map();
   let raw = overheadUpTo(prompt, 'messages');
   let high = 0;
   return {
     next(block, prefixId) {
-      const plain = memory.recall(block, prefixId, prompt, samples);
-      const estimate = calibrate(plain, calibration, modelId);
+      const plain = sizeOf(block, prefixId);
+      const estimate = isCalibrated ? calibrate(plain, calibration, modelId) : plain;
       raw += plain.tokens;
       high += estimate.high;
       cumulativeHigh.push(high + overheadUpTo(prompt, block.level));

@@ -36,7 +36,7 @@ export function createBodyMemory(bytesMax: number): BodyMemory {
   const latest = new Map<number, ByteBody>();
   const kept = new LRUCache<Buffer, ByteBody>({
     maxSize: bytesMax,
-    sizeCalculation: ({ bytes }) => bytes.length,
+    sizeCalculation: ({ bytes, rewrites }) => bytes.length + rewrites.byteLength,
     dispose(body) {
       for (const beginning of beginnings(body.bytes)) {
         if (latest.get(beginning) === body) latest.delete(beginning);

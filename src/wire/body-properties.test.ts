@@ -4,7 +4,8 @@ import { KEY_ORDER } from '../core/prompt/canonical.ts';
 import { isObject } from '../core/index.ts';
 import { JSON_DEPTH_MAX, type Span } from './json-bytes.ts';
 import { parseBody } from './parse-body.ts';
-import { hasMarker, type BlockSite, type BodyPath, type MemberSite } from './scan-block.ts';
+import { hasMarker, type BlockSite, type BodyPath } from './scan-block.ts';
+import type { MemberSite } from './scan-inner.ts';
 import { scanBody, type BodyMap } from './scan-body.ts';
 import { removeMarkers, spliceMarkers, type Placement } from './splice.ts';
 

@@ -1,10 +1,10 @@
 import type { BlockPath, JsonObject, Level, PlainContent, RawBlock, WorkedOut } from '../core/index.ts';
-import { QUOTE } from './json-bytes.ts';
-import type { BlockSite, BodyPath } from './scan-block.ts';
+import { QUOTE, type Span } from './json-bytes.ts';
+import { copyRewritten, type SpelledBytes } from './rewrite-bytes.ts';
+import type { BlockSite, BodyPath, PlainSite } from './scan-block.ts';
 
 /** A body as it is parsed for whoever asks for more than single blocks. */
-export interface ParsedOnDemand {
-  readonly bytes: Buffer;
+export interface ParsedOnDemand extends SpelledBytes {
   /** The value of the whole body. */
   readonly value: JsonObject;
   /** Most of it need not be parsed at all, so that a block is better parsed alone. */
@@ -30,42 +30,51 @@ function valueAt(body: JsonObject, path: BodyPath): unknown {
 /** The content of a plain block, put together from its bytes. */
 class BytesContent implements PlainContent {
   readonly length: number;
-  readonly #bytes: Buffer;
-  /** What is copied of the block, where the text begins and ends that is written as more than it is. */
-  readonly #start: number;
-  readonly #textStart: number;
-  readonly #textEnd: number;
-  readonly #end: number;
-  readonly #opening: Buffer;
-  readonly #closing: Buffer;
+  readonly #source: SpelledBytes;
+  readonly #site: BlockSite;
+  readonly #plain: PlainSite;
+  /** The text that is written as more than it is. */
+  readonly #text: Span | null;
 
-  constructor(bytes: Buffer, { span, plain }: BlockSite) {
-    const isString = bytes[span.start] === QUOTE;
-    const text = plain?.result;
-    this.#bytes = bytes;
-    this.#start = span.start;
-    this.#end = span.end;
-    this.#textStart = span.start + (text?.start ?? 0);
-    this.#textEnd = isString ? span.end : span.start + (text?.end ?? 0);
-    this.#opening = isString ? TEXT_OPENING : RESULT_OPENING;
-    this.#closing = isString ? TEXT_CLOSING : RESULT_CLOSING;
-    this.length = span.end - span.start + (this.#isWrapped ? this.#opening.length + this.#closing.length : 0);
+  constructor(source: SpelledBytes, site: BlockSite, plain: PlainSite) {
+    const { start, end } = site.span;
+    const isString = source.bytes[start] === QUOTE;
+    const { result } = plain;
+    this.#source = source;
+    this.#site = site;
+    this.#plain = plain;
+    this.#text = result
+      ? { start: start + result.start, end: start + result.end }
+      : isString
+        ? site.span
+        : null;
+    const frame = this.#text ? this.#opening.length + this.#closing.length : 0;
+    this.length = end - start - plain.savedBytes + frame;
   }
 
-  get #isWrapped(): boolean {
-    return this.#textEnd > this.#textStart;
+  get #opening(): Buffer {
+    return this.#plain.result ? RESULT_OPENING : TEXT_OPENING;
+  }
+
+  get #closing(): Buffer {
+    return this.#plain.result ? RESULT_CLOSING : TEXT_CLOSING;
+  }
+
+  #copySpan(start: number, end: number, target: Uint8Array, at: number): number {
+    const { bytes, rewrites } = this.#source;
+    if (rewrites.length > 0) return copyRewritten(this.#source, start, end, target, at);
+    return at + bytes.copy(target, at, start, end);
   }
 
   copyTo(target: Uint8Array, at: number): number {
-    const bytes = this.#bytes;
-    if (!this.#isWrapped) return at + bytes.copy(target, at, this.#start, this.#end);
-    let end = at + bytes.copy(target, at, this.#start, this.#textStart);
-    target.set(this.#opening, end);
-    end += this.#opening.length;
-    end += bytes.copy(target, end, this.#textStart, this.#textEnd);
-    target.set(this.#closing, end);
-    end += this.#closing.length;
-    return end + bytes.copy(target, end, this.#textEnd, this.#end);
+    const { start, end } = this.#site.span;
+    const text = this.#text;
+    if (text === null) return this.#copySpan(start, end, target, at);
+    let to = this.#copySpan(start, text.start, target, at);
+    target.set(this.#opening, to);
+    to = this.#copySpan(text.start, text.end, target, to + this.#opening.length);
+    target.set(this.#closing, to);
+    return this.#copySpan(text.end, end, target, to + this.#closing.length);
   }
 
   toText(): string {
@@ -95,7 +104,7 @@ export class ByteBlock implements RawBlock {
     this.role = site.message?.role ?? null;
     this.isString = site.form === 'string';
     this.messageIndex = level === 'messages' && typeof index === 'number' ? index : -1;
-    this.plain = site.plain ? new BytesContent(body.bytes, site) : null;
+    this.plain = site.plain ? new BytesContent(body, site, site.plain) : null;
     this.#site = site;
     this.#body = body;
   }

@@ -101,10 +101,18 @@ const respelling = fc.constantFrom<readonly [RegExp, string]>(
   [/\\u001b/, '\\u001B'],
   [/([1-9]\d*)([,}\]])/, '$1.0$2'],
   [/0([,}\]])/, '-0$1'],
+  [/([1-9])([,}\]])/g, '$1e0$2'],
+  [/[\u007f-\uffff]/g, 'escape'],
+  [/[[{,:]/g, '$& \r\n\t'],
   [/"text":"/, '"text":"","text":"'],
   [/"role":"user"/, '"role":"assistant","role":"user"'],
   [/^\{/, '{"system":"first",'],
 );
+
+/** As Python's `json.dumps` writes what is not ASCII. */
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
 
 function show(value: JsonObject, blocks: ByteBody['blocks'] | null): unknown {
   const { blocks: found, ...rest } = readPrompt(value, { blocks });
@@ -123,7 +131,7 @@ describe('a body left in its bytes', () => {
     fc.assert(
       fc.property(body, fc.array(respelling, { maxLength: 2 }), (value, respellings) => {
         const written = respellings.reduce(
-          (json, [from, to]) => json.replace(from, to),
+          (json, [from, to]) => (to === 'escape' ? json.replace(from, escapeUnit) : json.replace(from, to)),
           JSON.stringify(value),
         );
         const bytes = Buffer.from(written);
@@ -170,12 +178,51 @@ describe('a body left in its bytes', () => {
     ['a number with a point for nothing', '{"type":"tool_use","input":1.0}'],
     ['minus nothing', '{"type":"tool_use","input":-0}'],
     ['more digits than a number holds', '{"type":"tool_use","input":12345678901234567890}'],
+    ['a list of nothing', '{"type":"tool_result","content":[]}'],
+    [
+      'a list of texts',
+      '{"type":"tool_result","content":[{"type":"text", "text":"a"},{"text":"b","type":"text"}]}',
+    ],
+    ['a text as a result', '{"content": "a\\/", "type":"tool_result","is_error" : true}'],
+    ['a pair of halves', '{"type":"text","text":"\\ud83d\\ude00\\uD83D\\uDE00"}'],
+    ['halves that are no pair', '{"type":"text","text":"\\ude00\\ud83d\\ud83d\\ude00\\ud83dx\\ud83d\\n"}'],
+    [
+      'marks that stay escapes',
+      '{"type":"text","text":"\\u0022\\u005C\\u0008\\u0009\\u000C\\u000d\\u001F\\u007F\\u2028é"}',
+    ],
+    ['a number beyond all', '{"type":"tool_use","input":[1e999,-1E999]}'],
+    ['many pieces', `{"type":"tool_use","input":[${'1.50, '.repeat(300)}"${'ab\\u00e9'.repeat(200)}"]}`],
+  ])('rewrites %s', (_what, written) => {
+    const value = JSON.parse(written) as JsonObject;
+    const found = blockOf(written);
+    expect(found?.plain).not.toBeNull();
+    const texts = [{ type: 'text', text: value['content'] }];
+    const own = typeof value['content'] === 'string' ? { ...value, content: texts } : value;
+    expect(found?.plain?.toText()).toBe(JSON.stringify(own));
+    expect(found?.plain?.length).toBe(Buffer.byteLength(JSON.stringify(own)));
+    expect(found?.value).toEqual(value);
+  });
+
+  it.each([
     ['a member twice', '{"type":"text","text":"a","text":"b"}'],
     ['a member twice further in', '{"type":"tool_use","input":{"a":[{"bc":1,"d":2,"bc":3}]}}'],
     ['more members than are compared', `{"input":{${'"a":1,'.repeat(64)}"b":1}}`],
     ['a marker', '{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}'],
     ['a marker of null', '{"type":"text","text":"a","cache_control":null}'],
-    ['a list of results', '{"type":"tool_result","content":[]}'],
+    ['a number that grows when it is written anew', '{"type":"tool_use","input":1e20}'],
+    ['a list in what is no result', '{"type":"text","text":"a","content":[]}'],
+    ['a list of images', '{"type":"tool_result","content":[{"type":"image"}]}'],
+    ['a list of empty texts', '{"type":"tool_result","content":[{"type":"text","text":""}]}'],
+    [
+      'a list of marked texts',
+      '{"type":"tool_result","content":[{"type":"text","text":"a","cache_control":null}]}',
+    ],
+    [
+      'a list of texts with more to them',
+      '{"type":"tool_result","content":[{"type":"text","text":"a","citations":[]}]}',
+    ],
+    ['a list of strings', '{"type":"tool_result","content":["a"]}'],
+    ['a content that is an object', '{"type":"tool_result","content":{"type":"text","text":"a"}}'],
     ['an image', '{"type":"image"}'],
     ['a source', '{"type":"document","source":{}}'],
     ['citations', '{"type":"text","text":"a","citations":[]}'],

@@ -68,12 +68,12 @@ function isMostlyPlain({ sites, parts }: BodyMap): boolean {
  * a whole: with a member of the root twice, names that JavaScript orders anew or that are spelled with escapes, or bytes
  * that are no UTF-8.
  */
-export function toByteBody(bytes: Buffer, { map, hasPlainKeys }: ScannedBody): ByteBody | null {
+export function toByteBody(bytes: Buffer, { map, hasPlainKeys, rewrites }: ScannedBody): ByteBody | null {
   if (!hasPlainKeys || bytes.length > BYTES_MAX || !isUtf8(bytes)) return null;
   const head = parseHead(bytes, map);
   if (Object.keys(head).length !== map.memberCount) return null;
   const value = withPartsOf(head, bytes);
-  const onDemand: ParsedOnDemand = { bytes, value, isMostlyPlain: isMostlyPlain(map) };
+  const onDemand: ParsedOnDemand = { bytes, rewrites, value, isMostlyPlain: isMostlyPlain(map) };
   const blocks = map.sites.map((site) => new ByteBlock(onDemand, site, site.path));
   return { ...onDemand, head, map, blocks };
 }

@@ -3,11 +3,13 @@ import { ByteBlock } from './byte-block.ts';
 import { toByteBody, withPartsOf, type ByteBody } from './byte-body.ts';
 import { commonLength } from './body-memory.ts';
 import { COMMA, skipSpace, type Span } from './json-bytes.ts';
-import type { BlockSite, BodyPath, MemberSite } from './scan-block.ts';
+import type { BlockSite, BodyPath } from './scan-block.ts';
+import type { MemberSite } from './scan-inner.ts';
 import { scanBodyAndKeys, type BodyMap } from './scan-body.ts';
 
 /** What stands before the messages that are not known yet: with it, they and the rest are a body of their own. */
 const OPENING = Buffer.from('{"messages":[');
+const NO_REWRITES = new Int32Array();
 
 /** How far a body is the same as one that was read before. */
 interface Shared {
@@ -181,5 +183,10 @@ export function extendBody(
   const value = withPartsOf(head, bytes);
   // What stands behind the messages is read again for every turn, whatever is remembered.
   const newBytes = (tail.map.messages?.ends.at(-1) ?? OPENING.length) - OPENING.length;
-  return { body: { bytes, value, head, map, blocks, isMostlyPlain: known.isMostlyPlain }, newBytes };
+  // Each block has the bytes that it was read from, and their rewrites.
+  const rewrites = NO_REWRITES;
+  return {
+    body: { bytes, rewrites, value, head, map, blocks, isMostlyPlain: known.isMostlyPlain },
+    newBytes,
+  };
 }

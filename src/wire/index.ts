@@ -4,14 +4,8 @@ export { createBodyReader, type BodyReader, type BodyReaderLimits, type ReadBody
 export { insertMember } from './insert-member.ts';
 export { createJsonUsageTap, type JsonTapLimits } from './json-usage-tap.ts';
 export { parseBody, type ParsedBody } from './parse-body.ts';
-export {
-  hasMarker,
-  type BlockSite,
-  type BodyPath,
-  type MemberSite,
-  type MessageSite,
-  type PlainSite,
-} from './scan-block.ts';
+export { hasMarker, type BlockSite, type BodyPath, type MessageSite, type PlainSite } from './scan-block.ts';
+export type { MemberSite } from './scan-inner.ts';
 export { findSite, scanBody, type BodyMap, type ScanFailure } from './scan-body.ts';
 export {
   removeMarkers,

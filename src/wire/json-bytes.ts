@@ -4,20 +4,11 @@
  * Every function takes the offset of the first byte of something and returns the offset just after it. What is not JSON
  * throws `JsonSyntaxError`; callers of this module turn that into a typed failure. It is as strict as `JSON.parse`.
  */
-import {
-  BACKSLASH,
-  fail,
-  isDigit,
-  IS_PLAIN,
-  lookAt,
-  noteDeparture,
-  QUOTE,
-  skipNumber,
-  skipString,
-  SPACE,
-} from './json-scalars.ts';
-export { countDepartures, JsonSyntaxError, QUOTE, skipString } from './json-scalars.ts';
+import { BACKSLASH } from './json-escapes.ts';
+import { fail, isDigit, IS_PLAIN, lookAt, QUOTE, skipNumber, skipString, SPACE } from './json-scalars.ts';
+export { JsonSyntaxError, QUOTE, skipString } from './json-scalars.ts';
 import { createMemberNames, type MemberNames } from './member-names.ts';
+import { beginSpelling, endSpelling, noteDeparture, noteRewrite } from './spelling.ts';
 
 /** Half-open range of byte offsets: `start` is the first byte, `end` the one after the last. */
 export interface Span {
@@ -52,7 +43,7 @@ const names: MemberNames = createMemberNames();
 export function skipSpace(bytes: Uint8Array, at: number): number {
   let i = at;
   while (isSpace(bytes[i])) i += 1;
-  if (i !== at) noteDeparture();
+  if (i !== at) noteRewrite(at, i - at);
   return i;
 }
 
@@ -138,6 +129,8 @@ export function walkArray(
 export interface DocumentRoot {
   readonly root: Span;
   readonly hasPlainKeys: boolean;
+  /** Offsets of what `JSON.stringify` would write otherwise: white space, escapes and numbers. */
+  readonly rewrites: Int32Array;
 }
 
 /**
@@ -148,9 +141,10 @@ export function walkDocument(bytes: Uint8Array, visit: MemberVisitor | null): Do
   try {
     hasPlainKeys = true;
     names.clear();
+    beginSpelling();
     lookAt(bytes);
     const root = walkRoot(bytes, visit);
-    return { root, hasPlainKeys };
+    return { root, hasPlainKeys, rewrites: endSpelling() };
   } finally {
     lookAt(null);
   }

@@ -1,7 +1,17 @@
 /** Strings and numbers of a JSON document over raw UTF-8 bytes, for `json-bytes.ts`, which reads whole documents. */
+import {
+  BACKSLASH,
+  ESCAPE_BYTES,
+  escapedBytes,
+  findNoDigit,
+  LOWER_U,
+  readEscaped,
+  readUnit,
+  writtenBytes,
+} from './json-escapes.ts';
+import { noteDeparture, noteRewrite, noteRun } from './spelling.ts';
 
 export const QUOTE = 0x22;
-export const BACKSLASH = 0x5c;
 export const SPACE = 0x20;
 const MINUS = 0x2d;
 const PLUS = 0x2b;
@@ -10,8 +20,6 @@ const SLASH = 0x2f;
 const ZERO = 0x30;
 const LOWER_A = 0x61;
 const LOWER_E = 0x65;
-const LOWER_F = 0x66;
-const LOWER_U = 0x75;
 /** The bit that tells small letters from capitals. */
 const CASE_BIT = 0x20;
 /** Stands for "past the last byte"; below every real byte, so it fails each test for one. */
@@ -57,22 +65,6 @@ export class JsonSyntaxError extends Error {
 export function fail(reason: string, offset: number, bytes?: Uint8Array): never {
   const isPastEnd = bytes !== undefined && offset >= bytes.length;
   throw new JsonSyntaxError(isPastEnd ? 'unexpected end' : reason, isPastEnd ? bytes.length : offset);
-}
-
-/** Places so far where `JSON.stringify` would have written something else for the same value. */
-let departures = 0;
-
-/**
- * A count that grows by every place read where `JSON.stringify` would have written something else: white space, other
- * escapes and numbers, repeated names. Where it has not grown, the bytes are what `JSON.stringify` makes of their value, given
- * that they are valid UTF-8 and no member name begins with a digit.
- */
-export function countDepartures(): number {
-  return departures;
-}
-
-export function noteDeparture(): void {
-  departures += 1;
 }
 
 const NOTHING = new DataView(new ArrayBuffer(0));
@@ -122,15 +114,16 @@ export function skipString(bytes: Uint8Array, at: number): number {
 function skipEscape(bytes: Uint8Array, at: number): number {
   const byte = bytes[at + 1] ?? NO_BYTE;
   if (byte === SLASH) {
-    noteDeparture();
+    noteRun(at, at + 2, 1);
     return at + 2;
   }
   if (byte !== LOWER_U) fail('bad escape in a string', at + 1, bytes);
-  for (let i = at + 2; i < at + 6; i += 1) {
-    if (!isHexDigit(bytes[i])) fail('bad escape in a string', i, bytes);
-  }
-  if (!isControlEscape(bytes, at + 2)) noteDeparture();
-  return at + 6;
+  if (readUnit(bytes, at + 2) < 0) fail('bad escape in a string', findNoDigit(bytes, at + 2), bytes);
+  if (isControlEscape(bytes, at + 2)) return at + ESCAPE_BYTES;
+  const code = readEscaped(bytes, at);
+  const end = at + escapedBytes(code);
+  noteRun(at, end, end - at - writtenBytes(code));
+  return end;
 }
 
 /** Whether the four digits at `at` are those of a control character as `JSON.stringify` writes it. */
@@ -146,7 +139,9 @@ export function skipNumber(bytes: Uint8Array, at: number): number {
   const end = skipDecimal(bytes, at);
   if (end - at > EXACT_DIGITS || skipAnyDigits(bytes, at) !== end) {
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + at, end - at).toString('latin1');
-    if (String(Number(text)) !== text) noteDeparture();
+    const written = JSON.stringify(Number(text));
+    if (written.length > text.length) noteDeparture();
+    else if (written !== text) noteRewrite(at, text.length - written.length);
   }
   return end;
 }
@@ -176,9 +171,4 @@ function skipAnyDigits(bytes: Uint8Array, at: number): number {
 /** Is it a decimal digit? */
 export function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= ZERO && byte <= ZERO + 9;
-}
-
-function isHexDigit(byte: number | undefined): boolean {
-  const lower = (byte ?? 0) | CASE_BIT;
-  return isDigit(byte) || (lower >= LOWER_A && lower <= LOWER_F);
 }

@@ -1,5 +1,4 @@
 import {
-  countDepartures,
   decodeString,
   OPEN_BRACE,
   OPEN_BRACKET,
@@ -11,21 +10,18 @@ import {
   type Span,
 } from './json-bytes.ts';
 import { keyName, matchKey, type KeyName } from './key-name.ts';
-import { removalSpan } from './removal-span.ts';
+import {
+  EMPTY_BYTES,
+  scanInnerContent,
+  scanMarker,
+  scanSource,
+  type InnerFound,
+  type MemberSite,
+} from './scan-inner.ts';
+import { countDepartures, countSavedBytes } from './spelling.ts';
 
 /** Where a value lives in the body: `['tools', 0]`, `['system']`, `['messages', 2, 'content', 1]`. */
 export type BodyPath = readonly (string | number)[];
-
-/** One `cache_control` member of an object. */
-export interface MemberSite {
-  /** `"cache_control": value`, nothing around it. */
-  readonly span: Span;
-  /** The member with one comma next to it (and the white space that goes with it): cutting it leaves valid JSON. */
-  readonly removal: Span;
-  readonly valueSpan: Span;
-  /** `"cache_control": null` means "absent" to the API (spec 1.4). */
-  readonly isNull: boolean;
-}
 
 /** What stands beside the content of a message. */
 export interface MessageSite {
@@ -37,6 +33,8 @@ export interface MessageSite {
 /** A block of which its bytes tell enough to leave it unparsed. */
 export interface PlainSite {
   readonly type: string;
+  /** Bytes that rewriting saves. */
+  readonly savedBytes: number;
   /** The text that a tool's result is, with its quotes, counted from the block's first byte; null for any other. */
   readonly result: Span | null;
 }
@@ -56,9 +54,9 @@ export interface BlockSite {
   /** The message around it; null outside messages. */
   readonly message: MessageSite | null;
   /**
-   * Set where the bytes are just what `JSON.stringify` makes of the block (if they are UTF-8, and no member name of the body
-   * begins with a digit), and it has no member that a rule looks into: no marker, image, citations, inner blocks, and no
-   * empty text. Null for any other.
+   * Set where the bytes, once their white space, escapes and numbers are rewritten, are just what `JSON.stringify` makes of
+   * the block (if they are UTF-8, and no member name of the body begins with a digit), and it has no member that a rule looks
+   * into: no marker, image, citations, inner blocks but the texts of a tool's result, and no empty text. Null for any other.
    */
   readonly plain: PlainSite | null;
 }
@@ -77,15 +75,11 @@ const BLOCK_KEYS: readonly KeyName<(typeof RULED)[number] | 'content' | 'type' |
   keyName('content'),
   ...RULED.map((name) => keyName(name)),
 ];
-const MARKER_ONLY = [keyName('cache_control')];
-const CONTENT_ONLY = [keyName('content')];
 /** Types that most blocks have: their names need not be decoded. */
 const TYPES: readonly KeyName[] = ['text', 'tool_use', 'tool_result', 'thinking', 'image'].map((type) =>
   keyName(type),
 );
 const LOWER_N = 0x6e;
-/** Bytes of a text without a letter. */
-const EMPTY_BYTES = 2;
 const NO_MARKERS: readonly MemberSite[] = [];
 
 /** Whether the block carries a marker that counts: its last `cache_control` is there and is not null. */
@@ -104,8 +98,10 @@ export function scanContent(
 ): number {
   if (bytes[at] !== QUOTE) return scanBlocks(bytes, at, depth, place, sites);
   const before = countDepartures();
+  const saved = countSavedBytes();
   const end = skipString(bytes, at);
   const isPlain = end - at > EMPTY_BYTES && countDepartures() === before;
+  const savedBytes = countSavedBytes() - saved;
   sites.push({
     path: place.path,
     span: { start: at, end },
@@ -114,7 +110,7 @@ export function scanContent(
     nestedMarkers: NO_MARKERS,
     hasNullMarker: false,
     message: place.message,
-    plain: isPlain ? { type: 'text', result: null } : null,
+    plain: isPlain ? { type: 'text', savedBytes, result: null } : null,
   });
   return end;
 }
@@ -137,12 +133,9 @@ export function scanBlocks(
 }
 
 /** What is found on the way through the members of one block. */
-interface Found {
+interface Found extends InnerFound {
   markers: MemberSite[];
-  inContent: MemberSite[];
   inSource: MemberSite[];
-  /** It has a member that a rule looks into. */
-  isRuled: boolean;
   type: string | null;
   result: Span | null;
 }
@@ -155,20 +148,24 @@ function scanBlock(
   message: MessageSite | null,
 ): BlockSite {
   const before = countDepartures();
+  const saved = countSavedBytes();
   const found: Found = {
     markers: [],
     inContent: [],
     inSource: [],
     isRuled: false,
+    hasTexts: false,
     type: path[0] === 'tools' ? 'custom' : '',
     result: null,
   };
   const end = walkObject(bytes, at, depth, (keyStart, keyEnd, valueAt) =>
     scanMember(bytes, keyStart, keyEnd, valueAt, depth + 1, found),
   );
-  const { markers, inContent, inSource, isRuled, type, result } = found;
+  const { markers, inContent, inSource, type, result } = found;
+  const isResult = type === 'tool_result';
+  const isRuled = found.isRuled || (found.hasTexts && !isResult);
   const isPlain = !isRuled && type !== null && type !== 'image' && countDepartures() === before;
-  const isResult = type === 'tool_result' && result !== null;
+  const text = isResult && result ? { start: result.start - at, end: result.end - at } : null;
   return {
     path,
     span: { start: at, end },
@@ -177,9 +174,7 @@ function scanBlock(
     nestedMarkers: inSource.length === 0 ? inContent : inContent.concat(inSource),
     hasNullMarker: markers.some((marker) => marker.isNull),
     message,
-    plain: isPlain
-      ? { type, result: isResult ? { start: result.start - at, end: result.end - at } : null }
-      : null,
+    plain: isPlain ? { type, savedBytes: countSavedBytes() - saved, result: text } : null,
   };
 }
 
@@ -200,11 +195,8 @@ function scanMember(
       found.isRuled = true;
       return scanMarker(bytes, keyStart, valueAt, depth, found.markers);
     case 'content': {
-      if (!isText) {
-        found.isRuled = true;
-        return scanInnerBlocks(bytes, valueAt, depth, (found.inContent = []));
-      }
       found.inContent = [];
+      if (!isText) return scanInnerContent(bytes, valueAt, depth, found);
       const end = skipString(bytes, valueAt);
       found.result = { start: valueAt, end };
       return end;
@@ -231,44 +223,4 @@ function scanMember(
 /** The text in `[start, end)`, which most often is one of those given. */
 export function nameAt(bytes: Uint8Array, start: number, end: number, names: readonly KeyName[]): string {
   return matchKey(bytes, start, end, names) ?? decodeString(bytes, start, end);
-}
-
-/** The `source` of a document; a repeated `content` in it counts once, by its last value. */
-function scanSource(bytes: Uint8Array, at: number, depth: number, markers: MemberSite[]): number {
-  if (bytes[at] !== OPEN_BRACE) return skipValue(bytes, at, depth);
-  return walkObject(bytes, at, depth, (keyStart, keyEnd, valueAt) => {
-    if (matchKey(bytes, keyStart, keyEnd, CONTENT_ONLY) === null) return skipValue(bytes, valueAt, depth + 1);
-    markers.length = 0;
-    return scanInnerBlocks(bytes, valueAt, depth + 1, markers);
-  });
-}
-
-function scanInnerBlocks(bytes: Uint8Array, at: number, depth: number, markers: MemberSite[]): number {
-  if (bytes[at] !== OPEN_BRACKET) return skipValue(bytes, at, depth);
-  return walkArray(bytes, at, depth, (_index, blockAt) => {
-    if (bytes[blockAt] !== OPEN_BRACE) return skipValue(bytes, blockAt, depth + 1);
-    return walkObject(bytes, blockAt, depth + 1, (keyStart, keyEnd, valueAt) =>
-      matchKey(bytes, keyStart, keyEnd, MARKER_ONLY) === null
-        ? skipValue(bytes, valueAt, depth + 2)
-        : scanMarker(bytes, keyStart, valueAt, depth + 2, markers),
-    );
-  });
-}
-
-/** A `cache_control` member, whose name is at `keyStart`. */
-export function scanMarker(
-  bytes: Uint8Array,
-  keyStart: number,
-  valueStart: number,
-  depth: number,
-  markers: MemberSite[],
-): number {
-  const end = skipValue(bytes, valueStart, depth);
-  markers.push({
-    span: { start: keyStart, end },
-    removal: removalSpan(bytes, keyStart, end),
-    valueSpan: { start: valueStart, end },
-    isNull: bytes[valueStart] === LOWER_N,
-  });
-  return end;
 }

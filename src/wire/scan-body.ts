@@ -14,12 +14,11 @@ import {
   nameAt,
   scanBlocks,
   scanContent,
-  scanMarker,
   type BlockSite,
   type BodyPath,
-  type MemberSite,
   type MessageSite,
 } from './scan-block.ts';
+import { scanMarker, type MemberSite } from './scan-inner.ts';
 
 /** What `scanBody` found, as byte offsets into the bytes it was given. */
 export interface BodyMap {
@@ -80,6 +79,8 @@ export function scanBody(bytes: Uint8Array): BodyMap | ScanFailure {
 export interface ScannedBody {
   readonly map: BodyMap;
   readonly hasPlainKeys: boolean;
+  /** Offsets of what `JSON.stringify` would write otherwise. */
+  readonly rewrites: Int32Array;
 }
 
 /** `scanBody`, also telling of member names what decides how the body must be parsed. */
@@ -113,7 +114,7 @@ function scanRoot(bytes: Uint8Array): ScannedBody {
     parts.push({ start, end });
     return end;
   };
-  const { root, hasPlainKeys } = walkDocument(bytes, (keyStart, keyEnd, at) => {
+  const { root, hasPlainKeys, rewrites } = walkDocument(bytes, (keyStart, keyEnd, at) => {
     memberCount += 1;
     // A repeated key starts its section anew: only the last value counts.
     switch (matchKey(bytes, keyStart, keyEnd, ROOT_KEYS)) {
@@ -146,6 +147,7 @@ function scanRoot(bytes: Uint8Array): ScannedBody {
       memberCount,
     },
     hasPlainKeys,
+    rewrites,
   };
 }
 

@@ -1,6 +1,7 @@
 import { skipSpace, skipSpaceBack, type Span } from './json-bytes.ts';
 import { removalSpan } from './removal-span.ts';
-import type { BlockSite, BodyPath, MemberSite } from './scan-block.ts';
+import type { BlockSite, BodyPath } from './scan-block.ts';
+import type { MemberSite } from './scan-inner.ts';
 import { findSite, type BodyMap } from './scan-body.ts';
 
 /** A marker to write: on the block at `path`, or at the top level where `path` is empty (spec 2.4). */

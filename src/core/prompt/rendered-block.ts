@@ -1,5 +1,6 @@
 import type { PrefixId } from '../cache/state.ts';
 import { isObject, type JsonObject } from '../json.ts';
+import type { TokenEstimate, TokenizerGeneration } from '../tokens/profiles.ts';
 import { canonicalJson, withMember, withoutMember } from './canonical.ts';
 import { canCarryMarker, isDocumentedCarrier, NESTING_MAX } from './markers.ts';
 import { innerBlocks, type BlockPath, type Level, type PlainContent, type RawBlock } from './raw-blocks.ts';
@@ -26,6 +27,14 @@ export interface Block {
   readonly plain: PlainContent | null;
   /** The prefix that last stood before it, and what it made of that, for whoever hashes to note. */
   link: PrefixLink | null;
+  /** What its own text was taken for, for whoever estimates to note. */
+  sized: BlockSize | null;
+}
+
+/** The tokens of a block by itself, for one tokenizer. */
+export interface BlockSize {
+  readonly generation: TokenizerGeneration;
+  readonly estimate: TokenEstimate;
 }
 
 /** Two prefixes, one block apart. */
@@ -101,6 +110,7 @@ class RenderedBlock implements Block {
   readonly label: string;
   readonly plain: PlainContent | null;
   link: PrefixLink | null = null;
+  sized: BlockSize | null = null;
   readonly #raw: RawBlock;
   readonly #sourceOrder: boolean;
   #value: JsonObject | null = null;

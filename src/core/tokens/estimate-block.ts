@@ -47,10 +47,12 @@ interface Visit {
 class Walk {
   readonly charge = new Charge();
   private readonly generation: TokenizerGeneration;
+  private readonly isSampled: boolean;
   private readonly visits: Visit[] = [];
 
-  constructor(generation: TokenizerGeneration) {
+  constructor(generation: TokenizerGeneration, isSampled: boolean) {
     this.generation = generation;
+    this.isSampled = isSampled;
   }
 
   run(value: unknown): void {
@@ -59,7 +61,7 @@ class Walk {
   }
 
   private visit({ value, depth, isData }: Visit): void {
-    if (typeof value === 'string') addText(value, this.charge.sums);
+    if (typeof value === 'string') addText(value, this.charge.sums, this.isSampled);
     else if (Array.isArray(value)) this.visitArray(value, depth, isData);
     else if (isObject(value)) {
       if (isData) this.visitData(value, depth);
@@ -141,7 +143,7 @@ class Walk {
   /** The signature holds the whole thought; the text may be a summary of it or left out (spec 7). The larger counts. */
   private visitThinking(value: JsonObject): void {
     const text = emptySums();
-    addText(stringMember(value, 'thinking') ?? '', text);
+    addText(stringMember(value, 'thinking') ?? '', text, this.isSampled);
     const textTokens = Object.values(text).reduce((sum, tokens) => sum + tokens, 0) / TOKEN;
     const whole = opaqueTokens(stringMember(value, 'signature')?.length ?? 0);
     if (whole.tokens > textTokens)
@@ -161,12 +163,17 @@ function overheadOf(block: unknown, generation: TokenizerGeneration): TokenEstim
 /**
  * Estimates the tokens of one block: a tool definition, a content block of any type, or a string that stands for
  * a text block. Text is charged by content class; images and PDFs by their own rules, never as text; unknown blocks
- * by the strings in them. Takes any value, in time linear in its size. An estimate, never a count.
+ * by the strings in them. Takes any value, in time linear in its size. An estimate, never a count. Of `sampled` texts
+ * that are long, their beginning and a third of the rest are read.
  *
  * @example estimateBlock({ type: 'text', text: 'Good morning!' }, 'classic') // { tokens: 7, low: 4, high: 10 }
  */
-export function estimateBlock(block: unknown, generation: TokenizerGeneration): TokenEstimate {
-  const walk = new Walk(generation);
+export function estimateBlock(
+  block: unknown,
+  generation: TokenizerGeneration,
+  reading: 'whole' | 'sampled' = 'whole',
+): TokenEstimate {
+  const walk = new Walk(generation, reading === 'sampled');
   walk.run(block);
   walk.charge.addFixed(overheadOf(block, generation));
   return walk.charge.settle(generation);

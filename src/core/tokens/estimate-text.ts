@@ -1,4 +1,4 @@
-import { KIND } from './char-kinds.ts';
+import { KIND, kindAt } from './char-kinds.ts';
 import { TOKEN } from './run-tokens.ts';
 import { endSpan, scanRun, skipBase64 } from './scan-runs.ts';
 import { CONTENT_CLASSES, emptySums, Tally, type ClassSums, type ContentClass } from './tally.ts';
@@ -13,6 +13,12 @@ export interface TextEstimate {
 
 /** A text is judged in windows of about this many characters, so that a document with code in it counts as both. */
 const WINDOW_CHARS = 256;
+
+/** How much of a long text is read where a sample will do: its beginning, and after that one window of each three. */
+const SAMPLED_FROM_CHARS = 1024;
+const PASSED_CHARS = 2 * WINDOW_CHARS;
+/** How far the end of a word is looked for behind what is passed over. */
+const WORD_CHARS_MAX = 32;
 
 const MIN_NUMERIC_DIGIT_SHARE = 0.3;
 const MIN_JSON_QUOTE_SHARE = 0.055;
@@ -54,30 +60,51 @@ function foreignSurcharge(tally: Tally): number {
   );
 }
 
-function closeWindow(tally: Tally, sums: ClassSums): void {
-  sums[classifyWindow(tally)] += tally.tokens + tally.wordTokens * foreignSurcharge(tally);
-  sums.cjk += tally.cjkTokens;
-  sums.base64 += tally.base64Tokens;
-  sums.other += tally.otherTokens;
+/** Charges the window, which stands for `weight` times as much text as it has. */
+function closeWindow(tally: Tally, sums: ClassSums, weight: number): void {
+  sums[classifyWindow(tally)] += (tally.tokens + tally.wordTokens * foreignSurcharge(tally)) * weight;
+  sums.cjk += tally.cjkTokens * weight;
+  sums.base64 += tally.base64Tokens * weight;
+  sums.other += tally.otherTokens * weight;
   tally.clearWindow();
 }
 
-/** Adds the tokens of a text to the sums of a larger whole; `estimateText` without rounding. */
-export function addText(text: string, sums: ClassSums): void {
+/** Where reading goes on behind a window of a sampled text: at the end of a word, since half a one costs as much as all of it. */
+function passOver(text: string, position: number): number {
+  const from = position + PASSED_CHARS;
+  // The end is read: what is left over is too little to stand for anything.
+  if (position < SAMPLED_FROM_CHARS || from + WINDOW_CHARS > text.length) return position;
+  let end = from;
+  while (
+    end < from + WORD_CHARS_MAX &&
+    kindAt(text, end) !== KIND.space &&
+    kindAt(text, end) !== KIND.newline
+  )
+    end += 1;
+  return end;
+}
+
+/**
+ * Adds the tokens of a text to the sums of a larger whole; `estimateText` without rounding. Of a long text that is sampled,
+ * windows are charged for what is passed over behind them.
+ */
+export function addText(text: string, sums: ClassSums, isSampled = false): void {
   const tally = new Tally();
   tally.previousKind = KIND.newline;
   let position = 0;
-  let windowEnd = WINDOW_CHARS;
+  let windowStart = 0;
   while (position < text.length) {
     position = scanRun(text, position, tally);
-    if (position < windowEnd) continue;
+    if (position < windowStart + WINDOW_CHARS) continue;
     position = skipBase64(text, position, tally);
     if (tally.spanStart >= 0) continue;
-    closeWindow(tally, sums);
-    windowEnd = position + WINDOW_CHARS;
+    const next = isSampled ? passOver(text, position) : position;
+    closeWindow(tally, sums, (next - windowStart) / (position - windowStart));
+    position = next;
+    windowStart = next;
   }
   endSpan(tally, position);
-  closeWindow(tally, sums);
+  closeWindow(tally, sums, 1);
 }
 
 /** Rounds so that the parts add up to the rounded whole. */
