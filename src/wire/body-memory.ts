@@ -60,8 +60,8 @@ export function createBodyMemory(bytesMax: number): BodyMemory {
   };
 }
 
-/** Bytes compared at a time while looking for the first difference, and fewer of them each time it is closer. */
-const STEPS: readonly number[] = [65_536, 4096, 256, 16, 1];
+/** Bytes compared at a time while looking for the first difference, fewer when it is close; the last of them one by one. */
+const STEPS: readonly number[] = [65_536, 4096, 256];
 
 /** Bytes that both begin with. */
 export function commonLength(a: Buffer, b: Buffer): number {
@@ -70,5 +70,6 @@ export function commonLength(a: Buffer, b: Buffer): number {
   for (const step of STEPS) {
     while (same + step <= length && a.compare(b, same, same + step, same, same + step) === 0) same += step;
   }
+  while (same < length && a[same] === b[same]) same += 1;
   return same;
 }

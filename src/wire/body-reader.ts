@@ -1,6 +1,6 @@
 import type { JsonObject, RawBlock } from '../core/index.ts';
 import { createBodyMemory } from './body-memory.ts';
-import { toByteBody, withPartsOf, type ByteBody } from './byte-body.ts';
+import { ByteBody, toByteBody } from './byte-body.ts';
 import { canBeExtended, extendBody } from './extend-body.ts';
 import { parseBody, parseScanned } from './parse-body.ts';
 import { scanBodyAndKeys, type BodyMap, type ScannedBody } from './scan-body.ts';
@@ -47,8 +47,8 @@ function readWhole(bytes: Buffer, { map, hasPlainKeys }: ScannedBody): ReadBody 
 
 /** A body to keep: a caller's bytes may be a small part of a large buffer. */
 function withOwnBytes(body: ByteBody): ByteBody {
-  const bytes = Buffer.from(body.bytes);
-  return { ...body, bytes, value: withPartsOf(body.head, bytes) };
+  const { rewrites, head, map, isMostlyPlain, blocks } = body;
+  return new ByteBody({ bytes: Buffer.from(body.bytes), rewrites, head, map, isMostlyPlain }, blocks);
 }
 
 function toReadBody({ value, map, blocks }: ByteBody): ReadBody {

@@ -4,6 +4,7 @@ import type { JsonObject } from '../core/index.ts';
 import { ByteBlock, type ParsedOnDemand } from './byte-block.ts';
 import { decodeUtf8 } from './json-bytes.ts';
 import { parseScanned } from './parse-body.ts';
+import type { SpelledBytes } from './rewrite-bytes.ts';
 import type { BodyMap, ScannedBody } from './scan-body.ts';
 
 /** The members of the root that hold blocks, which are nearly all of a body. */
@@ -15,13 +16,39 @@ const PLAIN_SHARE = 0.5;
 /** Longer bodies are parsed at once, for a text has a longest length. */
 const BYTES_MAX = 128 * 1024 * 1024;
 
-/** A body that was read: what its root says besides blocks, and its blocks, each in its bytes. */
-export interface ByteBody extends ParsedOnDemand {
+/** What is known of a body that was read. */
+export interface ByteBodyFacts extends SpelledBytes {
   /** The root with a number in the place of tools, system and messages. */
   readonly head: JsonObject;
   readonly map: BodyMap;
+  readonly isMostlyPlain: boolean;
+}
+
+/** A body that was read: what its root says besides blocks, and its blocks, each in its bytes. */
+export class ByteBody implements ByteBodyFacts, ParsedOnDemand {
+  readonly bytes: Buffer;
+  readonly rewrites: Int32Array;
+  readonly head: JsonObject;
+  readonly map: BodyMap;
+  readonly isMostlyPlain: boolean;
   /** One for each of the map's sites. */
   readonly blocks: readonly ByteBlock[];
+  #value: JsonObject | null = null;
+
+  /** Without blocks it makes them from its own bytes. */
+  constructor({ bytes, rewrites, head, map, isMostlyPlain }: ByteBodyFacts, blocks?: readonly ByteBlock[]) {
+    this.bytes = bytes;
+    this.rewrites = rewrites;
+    this.head = head;
+    this.map = map;
+    this.isMostlyPlain = isMostlyPlain;
+    this.blocks = blocks ?? map.sites.map((site) => new ByteBlock(this, site, site.path));
+  }
+
+  /** The root, of which what holds blocks is parsed when somebody asks for it: tools, system and messages, all at once. */
+  get value(): JsonObject {
+    return (this.#value ??= withPartsOf(this.head, this.bytes));
+  }
 }
 
 /** The root with 0 in the place of what holds blocks: little is left to parse. */
@@ -35,24 +62,39 @@ function parseHead(bytes: Buffer, { root, parts }: BodyMap): JsonObject {
   return JSON.parse(text + decodeUtf8(bytes, from, root.end)) as JsonObject;
 }
 
+/** Where a root's bytes are found by its getters. It is no member: nothing that lists members shows it. */
+const BYTES = Symbol('bytes');
+
+/** Parses tools, system and messages of a root, all at once, and puts them in the place of its getters. */
+function parseParts(root: { readonly [BYTES]: Buffer }): JsonObject {
+  const parsed = parseScanned(root[BYTES]);
+  const whole = parsed.ok ? parsed.value : {};
+  for (const name of PART_NAMES) {
+    if (!Object.hasOwn(root, name)) continue;
+    const value = whole[name];
+    Object.defineProperty(root, name, { value, enumerable: true, configurable: true, writable: true });
+  }
+  return whole;
+}
+
+/**
+ * Getters that all roots share. One of its own would give each root a hidden class of its own, which lives, with the bytes that
+ * the getter holds, until the whole heap is collected.
+ */
+const GETTERS = PART_NAMES.map((name) => {
+  const get = function (this: { readonly [BYTES]: Buffer }): unknown {
+    return parseParts(this)[name];
+  };
+  return { name, property: { get, enumerable: true, configurable: true } };
+});
+
 /** Adds to a root's value what is parsed only when somebody asks for it: tools, system and messages, all at once. */
 export function withPartsOf(head: JsonObject, bytes: Buffer): JsonObject {
-  const value: JsonObject = Object.fromEntries(Object.entries(head));
-  const names = PART_NAMES.filter((name) => Object.hasOwn(head, name));
-  const parse = (): JsonObject => {
-    const parsed = parseScanned(bytes);
-    const whole = parsed.ok ? parsed.value : {};
-    for (const name of names)
-      Object.defineProperty(value, name, {
-        value: whole[name],
-        enumerable: true,
-        configurable: true,
-        writable: true,
-      });
-    return whole;
-  };
-  for (const name of names)
-    Object.defineProperty(value, name, { get: () => parse()[name], enumerable: true, configurable: true });
+  const value: JsonObject = { ...head };
+  Object.defineProperty(value, BYTES, { value: bytes });
+  for (const { name, property } of GETTERS) {
+    if (Object.hasOwn(head, name)) Object.defineProperty(value, name, property);
+  }
   return value;
 }
 
@@ -72,8 +114,5 @@ export function toByteBody(bytes: Buffer, { map, hasPlainKeys, rewrites }: Scann
   if (!hasPlainKeys || bytes.length > BYTES_MAX || !isUtf8(bytes)) return null;
   const head = parseHead(bytes, map);
   if (Object.keys(head).length !== map.memberCount) return null;
-  const value = withPartsOf(head, bytes);
-  const onDemand: ParsedOnDemand = { bytes, rewrites, value, isMostlyPlain: isMostlyPlain(map) };
-  const blocks = map.sites.map((site) => new ByteBlock(onDemand, site, site.path));
-  return { ...onDemand, head, map, blocks };
+  return new ByteBody({ bytes, rewrites, head, map, isMostlyPlain: isMostlyPlain(map) });
 }

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../core/index.ts';
 import { ByteBlock } from './byte-block.ts';
-import { toByteBody, withPartsOf, type ByteBody } from './byte-body.ts';
+import { ByteBody, toByteBody } from './byte-body.ts';
 import { commonLength } from './body-memory.ts';
 import { COMMA, skipSpace, type Span } from './json-bytes.ts';
 import type { BlockSite, BodyPath } from './scan-block.ts';
@@ -10,6 +10,7 @@ import { scanBodyAndKeys, type BodyMap } from './scan-body.ts';
 /** What stands before the messages that are not known yet: with it, they and the rest are a body of their own. */
 const OPENING = Buffer.from('{"messages":[');
 const NO_REWRITES = new Int32Array();
+const LEVELS = ['tools', 'system', 'messages'] as const;
 
 /** How far a body is the same as one that was read before. */
 interface Shared {
@@ -82,26 +83,23 @@ interface Blocks {
 function joinBlocks({ known, count, end }: Shared, { tail, by }: Rest): Blocks {
   const sites: BlockSite[] = [];
   const blocks: ByteBlock[] = [];
-  const add = (site: BlockSite, block: ByteBlock | undefined): void => {
-    if (!block) return;
-    sites.push(site);
-    blocks.push(block);
-  };
-  const addRest = (isWanted: (site: BlockSite) => boolean): void => {
-    for (const [index, site] of tail.map.sites.entries()) {
-      if (!isWanted(site)) continue;
+  let inKnown = 0;
+  let inTail = 0;
+  for (const level of LEVELS) {
+    for (; known.map.sites[inKnown]?.path[0] === level; inKnown += 1) {
+      const [site, block] = [known.map.sites[inKnown], known.blocks[inKnown]];
+      if (!site || !block || site.span.end > end) continue;
+      sites.push(site);
+      blocks.push(block);
+    }
+    for (; tail.map.sites[inTail]?.path[0] === level; inTail += 1) {
+      const [site, own] = [tail.map.sites[inTail], tail.blocks[inTail]];
+      if (!site || !own) continue;
       const path = shiftPath(site.path, count);
+      sites.push(shiftSite(site, path, by));
       // Offsets in a block are those of the bytes that it was read from.
-      const block = path === site.path ? tail.blocks[index] : new ByteBlock(tail, site, path);
-      add(shiftSite(site, path, by), block);
+      blocks.push(path === site.path ? own : new ByteBlock(tail, site, path));
     }
-  };
-  const isOf = (level: string) => (site: BlockSite) => site.path[0] === level;
-  for (const level of ['tools', 'system', 'messages']) {
-    for (const [index, site] of known.map.sites.entries()) {
-      if (site.span.end <= end && isOf(level)(site)) add(site, known.blocks[index]);
-    }
-    addRest(isOf(level));
   }
   return { sites, blocks };
 }
@@ -180,13 +178,9 @@ export function extendBody(
   const { sites, blocks } = joinBlocks(shared, rest);
   const map = joinMaps(shared, Object.keys(before).length, rest, sites);
   const head: JsonObject = Object.fromEntries([...Object.entries(before), ...Object.entries(tail.head)]);
-  const value = withPartsOf(head, bytes);
   // What stands behind the messages is read again for every turn, whatever is remembered.
   const newBytes = (tail.map.messages?.ends.at(-1) ?? OPENING.length) - OPENING.length;
   // Each block has the bytes that it was read from, and their rewrites.
-  const rewrites = NO_REWRITES;
-  return {
-    body: { bytes, rewrites, value, head, map, blocks, isMostlyPlain: known.isMostlyPlain },
-    newBytes,
-  };
+  const facts = { bytes, rewrites: NO_REWRITES, head, map, isMostlyPlain: known.isMostlyPlain };
+  return { body: new ByteBody(facts, blocks), newBytes };
 }

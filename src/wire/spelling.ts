@@ -6,6 +6,7 @@
 
 /** Rewrites noted of one document; more are departures. */
 const REWRITES_MAX = 1 << 20;
+const NONE = new Int32Array();
 /** Room for them that is kept between documents. */
 const ROOM = 1 << 12;
 
@@ -25,7 +26,7 @@ export function beginSpelling(): void {
 
 /** Ends with the document: the offsets of its rewrites, ascending. */
 export function endSpelling(): Int32Array {
-  const taken = rewrites.slice(0, count);
+  const taken = count === 0 ? NONE : rewrites.slice(0, count);
   if (rewrites.length > ROOM) rewrites = new Int32Array(ROOM);
   return taken;
 }
