@@ -190,6 +190,7 @@ describe('a body left in its bytes', () => {
       'marks that stay escapes',
       '{"type":"text","text":"\\u0022\\u005C\\u0008\\u0009\\u000C\\u000d\\u001F\\u007F\\u2028é"}',
     ],
+    ['an escape between others that stays', '{"type":"text","text":"\\u007f\\u0000\\u007f"}'],
     ['a number beyond all', '{"type":"tool_use","input":[1e999,-1E999]}'],
     ['many pieces', `{"type":"tool_use","input":[${'1.50, '.repeat(300)}"${'ab\\u00e9'.repeat(200)}"]}`],
   ])('rewrites %s', (_what, written) => {

@@ -89,7 +89,7 @@ const GETTERS = PART_NAMES.map((name) => {
 });
 
 /** Adds to a root's value what is parsed only when somebody asks for it: tools, system and messages, all at once. */
-export function withPartsOf(head: JsonObject, bytes: Buffer): JsonObject {
+function withPartsOf(head: JsonObject, bytes: Buffer): JsonObject {
   const value: JsonObject = { ...head };
   Object.defineProperty(value, BYTES, { value: bytes });
   for (const { name, property } of GETTERS) {

@@ -7,17 +7,19 @@ export interface ByteStore {
 }
 
 const CAPACITY_BYTES_MIN = 1024;
+const NOTHING = new Uint8Array(0);
 
 /** Makes an empty store. It grows by doubling; `clear` gives the memory back. */
 export function createByteStore(): ByteStore {
-  let buffer = new Uint8Array(0);
+  let buffer = NOTHING;
   let length = 0;
 
   return {
     append(bytes) {
       const needed = length + bytes.length;
       if (needed > buffer.length) {
-        const grown = new Uint8Array(Math.max(CAPACITY_BYTES_MIN, needed, buffer.length * 2));
+        // Where it is small, a piece of memory that is there already.
+        const grown = Buffer.allocUnsafe(Math.max(CAPACITY_BYTES_MIN, needed, buffer.length * 2));
         grown.set(buffer.subarray(0, length));
         buffer = grown;
       }
@@ -26,7 +28,7 @@ export function createByteStore(): ByteStore {
     },
     view: () => buffer.subarray(0, length),
     clear() {
-      if (length > 0) buffer = new Uint8Array(0);
+      buffer = NOTHING;
       length = 0;
     },
   };

@@ -16,11 +16,20 @@ export interface Span {
   readonly end: number;
 }
 
-/** Called for each member of an object; returns the offset after its value. */
-export type MemberVisitor = (keyStart: number, keyEnd: number, valueStart: number) => number;
+/** Called for each member of an object; returns the offset after its value. What it works on may be handed through to it. */
+export type MemberVisitor<Context = unknown> = (
+  keyStart: number,
+  keyEnd: number,
+  valueStart: number,
+  context: Context,
+) => number;
 
 /** Called for each element of an array; returns the offset after it. */
-export type ElementVisitor = (index: number, valueStart: number) => number;
+export type ElementVisitor<Context = unknown> = (
+  index: number,
+  valueStart: number,
+  context: Context,
+) => number;
 
 /** Containers that may be open at once. Deeper bodies are refused: whatever walks the value later may recurse. */
 export const JSON_DEPTH_MAX = 512;
@@ -70,18 +79,19 @@ function skipKey(bytes: Uint8Array, at: number): number {
 export function skipValue(bytes: Uint8Array, at: number, depth: number): number {
   const byte = bytes[at] ?? NO_BYTE;
   if (byte === QUOTE) return skipString(bytes, at);
-  if (byte === OPEN_BRACE) return walkObject(bytes, at, depth, null);
-  if (byte === OPEN_BRACKET) return walkArray(bytes, at, depth, null);
+  if (byte === OPEN_BRACE) return walkObject(bytes, at, depth, null, null);
+  if (byte === OPEN_BRACKET) return walkArray(bytes, at, depth, null, null);
   const literal = LITERALS.get(byte);
   return literal === undefined ? skipNumber(bytes, at) : skipLiteral(bytes, at, literal);
 }
 
-/** Reads the object at `at`, handing each member to `visit` (null: its values are only skipped). */
-export function walkObject(
+/** Reads the object at `at`, handing each member to `visit` with `context` (null: its values are only skipped). */
+export function walkObject<Context>(
   bytes: Uint8Array,
   at: number,
   depth: number,
-  visit: MemberVisitor | null,
+  visit: MemberVisitor<Context> | null,
+  context: Context,
 ): number {
   const inside = enter(at, depth);
   let i = skipSpace(bytes, at + 1);
@@ -95,7 +105,7 @@ export function walkObject(
     i = skipSpace(bytes, keyEnd);
     if (bytes[i] !== COLON) fail('expected ":"', i, bytes);
     const valueStart = skipSpace(bytes, i + 1);
-    i = visit === null ? skipValue(bytes, valueStart, inside) : visit(keyStart, keyEnd, valueStart);
+    i = visit === null ? skipValue(bytes, valueStart, inside) : visit(keyStart, keyEnd, valueStart, context);
     i = skipSpace(bytes, i);
     if (bytes[i] === CLOSE_BRACE) {
       names.close(outer);
@@ -106,18 +116,19 @@ export function walkObject(
   }
 }
 
-/** Reads the array at `at`, handing each element to `visit` (null: they are only skipped). */
-export function walkArray(
+/** Reads the array at `at`, handing each element to `visit` with `context` (null: they are only skipped). */
+export function walkArray<Context>(
   bytes: Uint8Array,
   at: number,
   depth: number,
-  visit: ElementVisitor | null,
+  visit: ElementVisitor<Context> | null,
+  context: Context,
 ): number {
   const inside = enter(at, depth);
   let i = skipSpace(bytes, at + 1);
   if (bytes[i] === CLOSE_BRACKET) return i + 1;
   for (let index = 0; ; index += 1) {
-    i = visit === null ? skipValue(bytes, i, inside) : visit(index, i);
+    i = visit === null ? skipValue(bytes, i, inside) : visit(index, i, context);
     i = skipSpace(bytes, i);
     if (bytes[i] === CLOSE_BRACKET) return i + 1;
     if (bytes[i] !== COMMA) fail('expected "," or "]"', i, bytes);
@@ -158,7 +169,7 @@ function walkRoot(bytes: Uint8Array, visit: MemberVisitor | null): Span {
     skipValue(bytes, start, 0);
     fail('the root is not an object', start);
   }
-  const end = walkObject(bytes, start, 0, visit);
+  const end = walkObject(bytes, start, 0, visit, null);
   const rest = skipSpace(bytes, end);
   if (rest < bytes.length) fail('bytes after the end of the root', rest);
   return { start, end };

@@ -108,11 +108,17 @@ function readInOrder(bytes: Uint8Array): Record<string, unknown> {
 
   function readArray(at: number, depth: number): number {
     const elements: unknown[] = [];
-    const end = walkArray(bytes, at, depth, (_index, valueAt) => {
-      const valueEnd = readValue(valueAt, depth + 1);
-      elements.push(latest);
-      return valueEnd;
-    });
+    const end = walkArray(
+      bytes,
+      at,
+      depth,
+      (_index, valueAt) => {
+        const valueEnd = readValue(valueAt, depth + 1);
+        elements.push(latest);
+        return valueEnd;
+      },
+      null,
+    );
     latest = elements;
     return end;
   }
@@ -120,7 +126,7 @@ function readInOrder(bytes: Uint8Array): Record<string, unknown> {
   function readObject(at: number, depth: number): number {
     // A Map gives a repeated key what JSON.parse gives it: the first place, the last value.
     const members = new Map<string, unknown>();
-    const end = walkObject(bytes, at, depth, visitorOf(members, depth + 1));
+    const end = walkObject(bytes, at, depth, visitorOf(members, depth + 1), null);
     latest = toObject(members);
     return end;
   }

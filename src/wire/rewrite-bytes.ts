@@ -81,6 +81,8 @@ export function copyRewritten(
   for (let index = firstFrom(rewrites, start); index < rewrites.length; index += 1) {
     const place = rewrites[index] ?? end;
     if (place >= end) break;
+    // An escape that needs no rewriting may stand between two that do, and all are read at once.
+    if (place < cursor.from) continue;
     cursor.to = copyPiece(bytes, cursor.from, place, target, cursor.to);
     cursor.from = place;
     const byte = bytes[place] ?? 0;

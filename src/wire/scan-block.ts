@@ -61,10 +61,14 @@ export interface BlockSite {
   readonly plain: PlainSite | null;
 }
 
-/** Where a block is looked for. */
+/** Where blocks are looked for, and put. */
 export interface Place {
+  readonly bytes: Uint8Array;
+  /** Containers around them. */
+  readonly depth: number;
   readonly path: BodyPath;
   readonly message: MessageSite | null;
+  readonly sites: BlockSite[];
 }
 
 /** Members in which some rule looks for something, whatever the block. */
@@ -89,103 +93,88 @@ export function hasMarker(site: BlockSite): boolean {
 }
 
 /** A `system` or a `content`: plain text, or an array of blocks. */
-export function scanContent(
-  bytes: Uint8Array,
-  at: number,
-  depth: number,
-  place: Place,
-  sites: BlockSite[],
-): number {
-  if (bytes[at] !== QUOTE) return scanBlocks(bytes, at, depth, place, sites);
+export function scanContent(at: number, place: Place): number {
+  const { bytes, path, message, sites } = place;
+  if (bytes[at] !== QUOTE) return scanBlocks(at, place);
   const before = countDepartures();
   const saved = countSavedBytes();
   const end = skipString(bytes, at);
   const isPlain = end - at > EMPTY_BYTES && countDepartures() === before;
   const savedBytes = countSavedBytes() - saved;
   sites.push({
-    path: place.path,
+    path,
     span: { start: at, end },
     form: 'string',
     markers: NO_MARKERS,
     nestedMarkers: NO_MARKERS,
     hasNullMarker: false,
-    message: place.message,
+    message,
     plain: isPlain ? { type: 'text', savedBytes, result: null } : null,
   });
   return end;
 }
 
 /** The blocks among the elements of an array. */
-export function scanBlocks(
-  bytes: Uint8Array,
-  at: number,
-  depth: number,
-  place: Place,
-  sites: BlockSite[],
-): number {
+export function scanBlocks(at: number, place: Place): number {
+  const { bytes, depth } = place;
   if (bytes[at] !== OPEN_BRACKET) return skipValue(bytes, at, depth);
-  return walkArray(bytes, at, depth, (index, blockAt) => {
-    if (bytes[blockAt] !== OPEN_BRACE) return skipValue(bytes, blockAt, depth + 1);
-    const site = scanBlock(bytes, blockAt, depth + 1, [...place.path, index], place.message);
-    sites.push(site);
-    return site.span.end;
-  });
+  return walkArray(bytes, at, depth, visitBlock, place);
 }
 
 /** What is found on the way through the members of one block. */
 interface Found extends InnerFound {
-  markers: MemberSite[];
-  inSource: MemberSite[];
+  markers: MemberSite[] | null;
+  inSource: MemberSite[] | null;
   type: string | null;
   result: Span | null;
 }
 
-function scanBlock(
-  bytes: Uint8Array,
-  at: number,
-  depth: number,
-  path: BodyPath,
-  message: MessageSite | null,
-): BlockSite {
+function joinMarkers(
+  first: readonly MemberSite[] | null,
+  last: readonly MemberSite[] | null,
+): readonly MemberSite[] {
+  return first && last ? [...first, ...last] : (first ?? last ?? NO_MARKERS);
+}
+
+function visitBlock(index: number, at: number, place: Place): number {
+  const { bytes, path, message, sites } = place;
+  const depth = place.depth + 1;
+  if (bytes[at] !== OPEN_BRACE) return skipValue(bytes, at, depth);
   const before = countDepartures();
   const saved = countSavedBytes();
   const found: Found = {
-    markers: [],
-    inContent: [],
-    inSource: [],
+    bytes,
+    depth: depth + 1,
+    markers: null,
+    inContent: null,
+    inSource: null,
     isRuled: false,
     hasTexts: false,
     type: path[0] === 'tools' ? 'custom' : '',
     result: null,
   };
-  const end = walkObject(bytes, at, depth, (keyStart, keyEnd, valueAt) =>
-    scanMember(bytes, keyStart, keyEnd, valueAt, depth + 1, found),
-  );
-  const { markers, inContent, inSource, type, result } = found;
+  const end = walkObject(bytes, at, depth, visitMember, found);
+  const { inContent, inSource, type, result } = found;
+  const markers = found.markers ?? NO_MARKERS;
   const isResult = type === 'tool_result';
   const isRuled = found.isRuled || (found.hasTexts && !isResult);
   const isPlain = !isRuled && type !== null && type !== 'image' && countDepartures() === before;
   const text = isResult && result ? { start: result.start - at, end: result.end - at } : null;
-  return {
-    path,
+  sites.push({
+    path: path.length === 1 ? [path[0] ?? '', index] : [...path, index],
     span: { start: at, end },
     form: 'object',
     markers,
-    nestedMarkers: inSource.length === 0 ? inContent : inContent.concat(inSource),
+    nestedMarkers: joinMarkers(inContent, inSource),
     hasNullMarker: markers.some((marker) => marker.isNull),
     message,
     plain: isPlain ? { type, savedBytes: countSavedBytes() - saved, result: text } : null,
-  };
+  });
+  return end;
 }
 
-function scanMember(
-  bytes: Uint8Array,
-  keyStart: number,
-  keyEnd: number,
-  valueAt: number,
-  depth: number,
-  found: Found,
-): number {
+function visitMember(keyStart: number, keyEnd: number, valueAt: number, found: Found): number {
+  const { bytes, depth } = found;
   const name = matchKey(bytes, keyStart, keyEnd, BLOCK_KEYS);
   const isText = bytes[valueAt] === QUOTE;
   switch (name) {
@@ -193,10 +182,10 @@ function scanMember(
       return skipValue(bytes, valueAt, depth);
     case 'cache_control':
       found.isRuled = true;
-      return scanMarker(bytes, keyStart, valueAt, depth, found.markers);
+      return scanMarker(bytes, keyStart, valueAt, depth, (found.markers ??= []));
     case 'content': {
-      found.inContent = [];
-      if (!isText) return scanInnerContent(bytes, valueAt, depth, found);
+      found.inContent = null;
+      if (!isText) return scanInnerContent(valueAt, found);
       const end = skipString(bytes, valueAt);
       found.result = { start: valueAt, end };
       return end;

@@ -10,14 +10,7 @@ import {
   type Span,
 } from './json-bytes.ts';
 import { keyName, matchKey, type KeyName } from './key-name.ts';
-import {
-  nameAt,
-  scanBlocks,
-  scanContent,
-  type BlockSite,
-  type BodyPath,
-  type MessageSite,
-} from './scan-block.ts';
+import { nameAt, scanBlocks, scanContent, type BlockSite, type BodyPath, type Place } from './scan-block.ts';
 import { scanMarker, type MemberSite } from './scan-inner.ts';
 
 /** What `scanBody` found, as byte offsets into the bytes it was given. */
@@ -119,13 +112,19 @@ function scanRoot(bytes: Uint8Array): ScannedBody {
     // A repeated key starts its section anew: only the last value counts.
     switch (matchKey(bytes, keyStart, keyEnd, ROOT_KEYS)) {
       case 'tools':
-        return endPart(at, scanBlocks(bytes, at, 1, { path: ['tools'], message: null }, (tools = [])));
+        return endPart(
+          at,
+          scanBlocks(at, { bytes, depth: 1, path: ['tools'], message: null, sites: (tools = []) }),
+        );
       case 'system':
-        return endPart(at, scanContent(bytes, at, 1, { path: ['system'], message: null }, (system = [])));
+        return endPart(
+          at,
+          scanContent(at, { bytes, depth: 1, path: ['system'], message: null, sites: (system = []) }),
+        );
       case 'messages': {
         const ends: number[] = [];
         messageList = bytes[at] === OPEN_BRACKET ? { start: at, ends } : null;
-        return endPart(at, scanMessages(bytes, at, 1, (messages = []), ends));
+        return endPart(at, scanMessages(at, { bytes, sites: (messages = []), ends }));
       }
       case 'cache_control':
         return scanMarker(bytes, keyStart, at, 1, topLevelMarkers);
@@ -151,44 +150,65 @@ function scanRoot(bytes: Uint8Array): ScannedBody {
   };
 }
 
-function scanMessages(
-  bytes: Uint8Array,
-  at: number,
-  depth: number,
-  sites: BlockSite[],
-  ends: number[],
-): number {
-  if (bytes[at] !== OPEN_BRACKET) return skipValue(bytes, at, depth);
-  return walkArray(bytes, at, depth, (index, messageAt) => {
-    const end = scanMessage(bytes, messageAt, depth, index, sites);
-    ends.push(end);
-    return end;
-  });
+/** Containers around a message, and around its members. */
+const MESSAGE_DEPTH = 2;
+const MEMBER_DEPTH = 3;
+
+/** Where messages are looked for: the blocks in them, and where each ends. */
+interface Messages {
+  readonly bytes: Uint8Array;
+  readonly sites: BlockSite[];
+  readonly ends: number[];
 }
 
-function scanMessage(
-  bytes: Uint8Array,
-  messageAt: number,
-  depth: number,
-  index: number,
-  sites: BlockSite[],
-): number {
-  if (bytes[messageAt] !== OPEN_BRACE) return skipValue(bytes, messageAt, depth + 1);
-  let blocks: BlockSite[] = [];
-  const message = { role: null as string | null, hasMore: false };
-  const place: { path: BodyPath; message: MessageSite } = { path: ['messages', index, 'content'], message };
-  let members = 0;
-  const end = walkObject(bytes, messageAt, depth + 1, (keyStart, keyEnd, valueAt) => {
-    members += 1;
-    const name = matchKey(bytes, keyStart, keyEnd, MESSAGE_KEYS);
-    if (name === 'content') return scanContent(bytes, valueAt, depth + 2, place, (blocks = []));
-    const valueEnd = skipValue(bytes, valueAt, depth + 2);
-    if (name === 'role')
-      message.role = bytes[valueAt] === QUOTE ? nameAt(bytes, valueAt, valueEnd, ROLES) : null;
-    return valueEnd;
-  });
+function scanMessages(at: number, messages: Messages): number {
+  const { bytes } = messages;
+  if (bytes[at] !== OPEN_BRACKET) return skipValue(bytes, at, 1);
+  return walkArray(bytes, at, 1, visitMessage, messages);
+}
+
+function visitMessage(index: number, at: number, messages: Messages): number {
+  const end = scanMessage(index, at, messages);
+  messages.ends.push(end);
+  return end;
+}
+
+/** A message that is being read. */
+interface OpenMessage extends Place {
+  readonly message: { role: string | null; hasMore: boolean };
+  /** Blocks before it. */
+  readonly first: number;
+  members: number;
+}
+
+function scanMessage(index: number, at: number, { bytes, sites }: Messages): number {
+  if (bytes[at] !== OPEN_BRACE) return skipValue(bytes, at, MESSAGE_DEPTH);
+  const message = { role: null, hasMore: false };
+  const open: OpenMessage = {
+    bytes,
+    depth: MEMBER_DEPTH,
+    path: ['messages', index, 'content'],
+    message,
+    sites,
+    first: sites.length,
+    members: 0,
+  };
+  const end = walkObject(bytes, at, MESSAGE_DEPTH, visitMember, open);
   // One content there is, or there were no block to ask.
-  message.hasMore = members !== 2 || message.role === null;
-  for (const block of blocks) sites.push(block);
+  message.hasMore = open.members !== 2 || message.role === null;
+  return end;
+}
+
+function visitMember(keyStart: number, keyEnd: number, valueAt: number, open: OpenMessage): number {
+  const { bytes, depth, message, sites, first } = open;
+  open.members += 1;
+  const name = matchKey(bytes, keyStart, keyEnd, MESSAGE_KEYS);
+  if (name === 'content') {
+    // A repeated content means its last value.
+    sites.length = first;
+    return scanContent(valueAt, open);
+  }
+  const end = skipValue(bytes, valueAt, depth);
+  if (name === 'role') message.role = bytes[valueAt] === QUOTE ? nameAt(bytes, valueAt, end, ROLES) : null;
   return end;
 }
