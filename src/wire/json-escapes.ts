@@ -35,7 +35,7 @@ const DIGITS = Uint8Array.from({ length: 256 }, (_, byte) => {
 });
 
 /** The unit that the four digits at `at` name; below zero where they are none. */
-export function readUnit(bytes: Uint8Array, at: number): number {
+function readUnit(bytes: Uint8Array, at: number): number {
   const first = DIGITS[bytes[at] ?? 0] ?? NO_DIGIT;
   const second = DIGITS[bytes[at + 1] ?? 0] ?? NO_DIGIT;
   const third = DIGITS[bytes[at + 2] ?? 0] ?? NO_DIGIT;
@@ -55,7 +55,7 @@ function isSurrogate(unit: number): boolean {
   return unit >= HIGH_SURROGATE && unit < AFTER_SURROGATES;
 }
 
-/** The character that the escape at `at` is, which has four digits, or makes with the escape behind it. */
+/** The character that the escape at `at` is, or makes with the escape behind it; below zero where it has not four digits. */
 export function readEscaped(bytes: Uint8Array, at: number): number {
   const unit = readUnit(bytes, at + 2);
   const next = at + ESCAPE_BYTES;

@@ -6,7 +6,6 @@ import {
   findNoDigit,
   LOWER_U,
   readEscaped,
-  readUnit,
   writtenBytes,
 } from './json-escapes.ts';
 import { noteDeparture, noteRewrite, noteRun } from './spelling.ts';
@@ -118,9 +117,9 @@ function skipEscape(bytes: Uint8Array, at: number): number {
     return at + 2;
   }
   if (byte !== LOWER_U) fail('bad escape in a string', at + 1, bytes);
-  if (readUnit(bytes, at + 2) < 0) fail('bad escape in a string', findNoDigit(bytes, at + 2), bytes);
-  if (isControlEscape(bytes, at + 2)) return at + ESCAPE_BYTES;
   const code = readEscaped(bytes, at);
+  if (code < 0) fail('bad escape in a string', findNoDigit(bytes, at + 2), bytes);
+  if (code < SPACE && isControlEscape(bytes, at + 2)) return at + ESCAPE_BYTES;
   const end = at + escapedBytes(code);
   noteRun(at, end, end - at - writtenBytes(code));
   return end;
