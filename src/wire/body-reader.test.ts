@@ -33,6 +33,12 @@ function conversation(turns: number): Buffer {
   );
 }
 
+/** The same, what stands around its messages behind them. */
+function messagesFirst(turns: number): Buffer {
+  const { messages, ...rest } = JSON.parse(conversation(turns).toString()) as JsonObject;
+  return Buffer.from(JSON.stringify({ messages, ...rest }));
+}
+
 /** All that is known of blocks, worked out. */
 function show(blocks: readonly Block[]): unknown {
   return blocks.map(({ level, path, type, role, value, isString, canCarryMarker, label, content }) => [
@@ -127,8 +133,8 @@ describe('createBodyReader', () => {
     });
     const reader = createBodyReader({ bodyBytesMax: 200_000 });
     fc.assert(
-      fc.property(fc.nat(12), fc.array(edit, { maxLength: 3 }), (turns, edits) => {
-        let text = conversation(turns).toString();
+      fc.property(fc.nat(12), fc.boolean(), fc.array(edit, { maxLength: 3 }), (turns, isFirst, edits) => {
+        let text = (isFirst ? messagesFirst(turns) : conversation(turns)).toString();
         for (const { at, cut, piece } of edits) {
           const from = at % (text.length + 1);
           text = text.slice(0, from) + piece + text.slice(from + cut);
@@ -147,22 +153,42 @@ describe('createBodyReader', () => {
     ['a system prompt on both sides', '{"system":"a","messages":[M,M],"system":"b"}'],
     ['a system prompt after', '{"messages":[M,M],"system":"b"}'],
     ['tools after', '{"messages":[M,M],"tools":[{"name":"t"}],"cache_control":{"type":"ephemeral"}}'],
+    ['a long end', '{"messages":[M,M],"system":"LONG","tools":[{"name":"t"}]}'],
+    ['another long end', '{"messages":[M,M],"system":"LONG","tools":[{"name":"u"}]}'],
+    ['more before a long end', '{"messages":[M],"max_tokens":1,"system":"LONG","tools":[{"name":"t"}]}'],
+    ['a number before a long end', '{"messages":[M,M,1],"system":"LONG","tools":[{"name":"t"}]}'],
+    ['a long end with a marker', '{"messages":[M],"system":"LONG","cache_control":{"type":"ephemeral"}}'],
+    ['a long end that the start has too', '{"system":"LONG","messages":[M],"system":"LONG"}'],
     ['a key that JavaScript moves', '{"messages":[M,M],"1":2}'],
     ['a message that is a number', '{"messages":[M,12,M]}'],
     ['a longer number in its place', '{"messages":[M,123,M]}'],
     ['white space', ' { "messages" : [ M , M ] } '],
   ])('reads what follows known messages as a whole: %s', (_name, shape) => {
     const message = JSON.stringify({ role: 'user', content: 'word '.repeat(200) });
-    const fill = (text: string): Buffer => Buffer.from(text.replaceAll('M', message));
+    const fill = (text: string): Buffer =>
+      Buffer.from(text.replaceAll('M', message).replaceAll('LONG', 'end '.repeat(100)));
     for (const first of [
       shape,
       '{"messages":[M,M]}',
       '{"messages":[M,12]}',
       '{"system":"a","messages":[M]}',
+      '{"messages":[M],"system":"LONG","tools":[{"name":"t"}]}',
+      '{"messages":[M,M,M],"system":"LONG","cache_control":{"type":"ephemeral"}}',
     ]) {
       const reader = createBodyReader();
       for (const text of [first, shape, first, shape]) expectSame(reader, fill(text));
     }
+  });
+
+  it('reads what stands behind the messages once', () => {
+    const reader = createBodyReader();
+    const [first, second] = [reader.read(messagesFirst(6)), reader.read(messagesFirst(8))];
+    if (!first.ok || !second.ok) throw new Error('unreadable');
+    const at = (read: typeof first, path: string): unknown =>
+      read.blocks?.find((block) => block.path.join('.') === path);
+    for (const path of ['tools.0', 'system', 'messages.5.content.0'])
+      expect(at(second, path) ?? path).toBe(at(first, path));
+    expect(second.map).toEqual(scanBody(messagesFirst(8)));
   });
 
   it('reads a conversation from where it went on', () => {
