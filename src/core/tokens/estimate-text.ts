@@ -35,7 +35,10 @@ const FOREIGN_SURCHARGE = 0.15;
 const FOREIGN_SURCHARGE_PER_ACCENT_SHARE = 3;
 const MAX_FOREIGN_SURCHARGE = 0.5;
 
-function classifyWindow(tally: Tally): ContentClass {
+/** Texts are scanned one after the other, and JSON has many short ones. */
+const tally = /* @__PURE__ */ new Tally();
+
+function classifyWindow(): ContentClass {
   const visible = tally.letters + tally.digits + tally.punctuation;
   if (tally.digits >= visible * MIN_NUMERIC_DIGIT_SHARE && tally.digits > 0) return 'other';
   if (
@@ -51,7 +54,7 @@ function classifyWindow(tally: Tally): ContentClass {
 }
 
 /** Share by which the words of the window cost more because their language is not English. */
-function foreignSurcharge(tally: Tally): number {
+function foreignSurcharge(): number {
   const accentShare = tally.accents / tally.letters;
   if (tally.accents < MIN_FOREIGN_ACCENTS || accentShare < MIN_FOREIGN_ACCENT_SHARE) return 0;
   return Math.min(
@@ -61,8 +64,8 @@ function foreignSurcharge(tally: Tally): number {
 }
 
 /** Charges the window, which stands for `weight` times as much text as it has. */
-function closeWindow(tally: Tally, sums: ClassSums, weight: number): void {
-  sums[classifyWindow(tally)] += (tally.tokens + tally.wordTokens * foreignSurcharge(tally)) * weight;
+function closeWindow(sums: ClassSums, weight: number): void {
+  sums[classifyWindow()] += (tally.tokens + tally.wordTokens * foreignSurcharge()) * weight;
   sums.cjk += tally.cjkTokens * weight;
   sums.base64 += tally.base64Tokens * weight;
   sums.other += tally.otherTokens * weight;
@@ -89,8 +92,7 @@ function passOver(text: string, position: number): number {
  * windows are charged for what is passed over behind them.
  */
 export function addText(text: string, sums: ClassSums, isSampled = false): void {
-  const tally = new Tally();
-  tally.previousKind = KIND.newline;
+  tally.begin(KIND.newline);
   let position = 0;
   let windowStart = 0;
   while (position < text.length) {
@@ -99,12 +101,12 @@ export function addText(text: string, sums: ClassSums, isSampled = false): void 
     position = skipBase64(text, position, tally);
     if (tally.spanStart >= 0) continue;
     const next = isSampled ? passOver(text, position) : position;
-    closeWindow(tally, sums, (next - windowStart) / (position - windowStart));
+    closeWindow(sums, (next - windowStart) / (position - windowStart));
     position = next;
     windowStart = next;
   }
   endSpan(tally, position);
-  closeWindow(tally, sums, 1);
+  closeWindow(sums, 1);
 }
 
 /** Rounds so that the parts add up to the rounded whole. */

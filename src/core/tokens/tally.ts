@@ -13,7 +13,7 @@ export function emptySums(): ClassSums {
 
 /**
  * What the scan has seen since the current window began, and where it stands; tokens in hundredths. One mutable
- * object per text, because the scan must not allocate per character.
+ * object, because the scan must not allocate.
  */
 export class Tally {
   /** Words, numbers, ASCII punctuation and whitespace: their class is decided for the window as a whole. */
@@ -39,6 +39,16 @@ export class Tally {
   spanWordTokens = 0;
   /** Changes between letters and digits and between cases since `spanStart`. */
   spanSwitches = 0;
+
+  /** Begins a text, as if a line had ended before it. */
+  begin(previousKind: number): void {
+    this.clearWindow();
+    this.previousKind = previousKind;
+    this.spanStart = -1;
+    this.spanTokens = 0;
+    this.spanWordTokens = 0;
+    this.spanSwitches = 0;
+  }
 
   /** Begins a new window; span and previous kind go on. */
   clearWindow(): void {
