@@ -29,7 +29,9 @@ export interface EstimateOptions {
 /** Blocks remembered that were read as a whole; the oldest go first. About 100 bytes each. */
 const BLOCKS_MAX = 100_000;
 
-/** New characters of one kind of block that are all read before a sample will do, and the blocks of which one is read then: primes, since kinds of blocks often take turns. */
+/** Prompts up to this length are read as a whole; what was read of one stays so in the next turns of its conversation. */
+const WHOLE_CHARACTERS = 32 * 1024;
+/** Characters of one kind of block that are all read before a sample will do, and the blocks of which one is read then: primes, since kinds of blocks often take turns. */
 const READ_CHARACTERS = 1024;
 const SAMPLED_OF = 31;
 /** Tools are fewer, and each is asked for in every request. */
@@ -93,27 +95,43 @@ function lengthOf(block: Block): number {
   return block.plain?.length ?? block.content.length;
 }
 
+type Reading = 'whole' | 'sampled';
+
+function isKnown({ sized }: Block, generation: TokenizerGeneration): boolean {
+  return sized?.generation === generation;
+}
+
 /** What the block is taken for by itself, noted on it: the next turn of its conversation has the same block again. */
-function readSample(block: Block, generation: TokenizerGeneration): TokenEstimate {
+function readBlock(block: Block, generation: TokenizerGeneration, reading: Reading): TokenEstimate {
   if (block.sized?.generation === generation) return block.sized.estimate;
-  const estimate = estimateBlock(block.value, generation, 'sampled');
+  const estimate = estimateBlock(block.value, generation, reading);
   block.sized = { generation, estimate };
   return estimate;
 }
 
+function isShort({ blocks }: Prompt): boolean {
+  let characters = 0;
+  for (const block of blocks) {
+    characters += lengthOf(block);
+    if (characters > WHOLE_CHARACTERS) return false;
+  }
+  return true;
+}
+
 function beginSampled(prompt: Prompt): (block: Block) => TokenEstimate {
   const { tokenizer } = prompt.model.facts;
+  if (isShort(prompt)) return (block) => readBlock(block, tokenizer, 'whole');
   const samples = new Map<string, Sample>();
   return (block) => {
     const kind = kindOf(block);
-    if (kind === null) return readSample(block, tokenizer);
+    if (kind === null) return readBlock(block, tokenizer, 'sampled');
     let sample = samples.get(kind);
     if (!sample) {
       sample = new Sample(kind === CUSTOM_TOOL ? SAMPLED_OF_TOOLS : SAMPLED_OF);
       samples.set(kind, sample);
     }
-    if (sample.isEnough) return sample.scaleTo(lengthOf(block));
-    const estimate = readSample(block, tokenizer);
+    if (sample.isEnough && !isKnown(block, tokenizer)) return sample.scaleTo(lengthOf(block));
+    const estimate = readBlock(block, tokenizer, 'sampled');
     sample.add(lengthOf(block), estimate);
     return estimate;
   };
