@@ -27,6 +27,8 @@ export const TASKS = {
     if (built.code !== 0) return 1;
     return (await runScript(root, join(root, 'bench', 'gateway', 'run.ts'), args)).code;
   },
+  'bench:conversations': async (root, args) =>
+    (await runScript(root, join(root, 'bench', 'conversations', 'run.ts'), args)).code,
   'bench:ledger': async (root, args) =>
     (await runScript(root, join(root, 'bench', 'ledger', 'run.ts'), args)).code,
   'bench:money': async (root, args) =>

@@ -4,16 +4,23 @@ import { KeptConversation } from './conversation.ts';
 import { ConversationError } from './errors.ts';
 import { append } from './history.ts';
 import { readBlocks, type HistoryMessage } from './message.ts';
-import type { Conversation, ConversationAnswer, ConversationBehaviour } from './options.ts';
+import type {
+  Conversation,
+  ConversationAnswer,
+  ConversationBehaviour,
+  Sent,
+  SendOptions,
+} from './options.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { newState } from './state.ts';
+import { readEvents } from './stream.ts';
 
 type Fetch = typeof fetch;
 
 /** As of a conversation; what stands before its messages is read from the requests. */
 export interface ConversationFetchOptions extends Omit<
   ConversationBehaviour<RequestParts, ConversationAnswer>,
-  'send'
+  'send' | 'onEvent'
 > {
   /** What really sends. @default the platform's `fetch` */
   readonly fetch?: Fetch;
@@ -48,9 +55,7 @@ function refuseThread(): Response {
 }
 
 function settingsOf(body: JsonObject): Settings {
-  const { model, max_tokens: maxTokens, messages: _messages, system, tools, stream, ...rest } = body;
-  if (stream === true)
-    throw new ConversationError('BAD_CONTENT', 'a conversation cannot be streamed yet: ask without stream');
+  const { model, max_tokens: maxTokens, messages: _messages, system, tools, stream: _stream, ...rest } = body;
   const { cache_control: _marker, ...parameters } = rest;
   return readSettings({
     model: typeof model === 'string' ? model : '',
@@ -70,14 +75,41 @@ function messagesOf(body: JsonObject): readonly HistoryMessage[] {
   }));
 }
 
+/** The headers of a client's request with those that ours needs; betas are added to those that it has. */
+function mergeHeaders(given: RequestInit['headers'], needed: Readonly<Record<string, string>>): Headers {
+  const headers = new Headers(given);
+  headers.delete('content-length');
+  for (const [name, value] of Object.entries(needed)) {
+    const known =
+      headers
+        .get(name)
+        ?.split(',')
+        .map((each) => each.trim()) ?? [];
+    headers.set(name, [...new Set([...known, ...value.split(',')])].join(','));
+  }
+  return headers;
+}
+
+/** One request of the client that is being answered. */
+interface Call {
+  readonly url: string;
+  readonly init: RequestInit;
+  readonly isStream: boolean;
+  /** Gives the client a stream while it is still coming. */
+  readonly begin: (response: Response) => void;
+}
+
+const NO_CALL: Call = { url: '', init: {}, isStream: false, begin: () => undefined };
+
 /** The requests of one agent as what is said in one conversation. */
 class AgentRequests {
   readonly #options: ConversationFetchOptions;
   readonly #fetch: Fetch;
   #chat: KeptConversation<RequestParts, ConversationAnswer> | null = null;
-  #url = '';
-  #init: RequestInit = {};
+  #call: Call = NO_CALL;
   #settings = '';
+  /** A stream has been read by the client before its turn is kept: what comes next waits for that. */
+  #keeping: Promise<unknown> = Promise.resolve();
 
   constructor(options: ConversationFetchOptions) {
     this.#options = options;
@@ -88,13 +120,18 @@ class AgentRequests {
     return this.#chat;
   }
 
-  async #send(body: RequestParts): Promise<ConversationAnswer> {
-    const headers = new Headers(this.#init.headers);
-    headers.delete('content-length');
-    const init = { ...this.#init, headers, body: JSON.stringify(body) };
-    const response = await this.#fetch(this.#url, init);
+  async #send(body: RequestParts, options?: SendOptions): Promise<Sent<ConversationAnswer>> {
+    const { url, init, isStream, begin } = this.#call;
+    const asksStream = isStream && options?.kind === 'turn';
+    const sent = JSON.stringify(asksStream ? { ...body, stream: true } : body);
+    const headers = mergeHeaders(init.headers, options?.headers ?? {});
+    const response = await this.#fetch(url, { ...init, headers, body: sent });
     if (!response.ok) throw new RefusedError(response);
-    return (await response.json()) as ConversationAnswer;
+    if (!asksStream || !response.body) return (await response.json()) as ConversationAnswer;
+    const [forClient, forUs] = response.body.tee();
+    const { status, statusText, headers: answered } = response;
+    begin(new Response(forClient, { status, statusText, headers: answered }));
+    return readEvents(forUs);
   }
 
   #open(
@@ -104,30 +141,50 @@ class AgentRequests {
     const settings = settingsOf(body);
     const known = JSON.stringify(settings);
     if (!this.#chat) {
-      const send = (sent: RequestParts): Promise<ConversationAnswer> => this.#send(sent);
+      const send = (sent: RequestParts, options?: SendOptions): Promise<Sent<ConversationAnswer>> =>
+        this.#send(sent, options);
       const state = { ...newState(settings), messages: earlier };
-      this.#chat = new KeptConversation({ ...this.#options, send }, state);
+      this.#chat = new KeptConversation({ ...this.#options, send }, state, null, true);
     } else if (known !== this.#settings) this.#chat.change(settings);
     this.#settings = known;
     return this.#chat;
   }
 
   async answer(url: string, init: RequestInit, body: JsonObject): Promise<Response> {
-    this.#url = url;
-    this.#init = init;
+    await this.#keeping;
+    const { promise, resolve, reject } = Promise.withResolvers<Response>();
+    this.#call = { url, init, isStream: body['stream'] === true, begin: resolve };
+    const saying = this.#say(body);
+    this.#keeping = saying.catch((error: unknown) => this.#tellLate(error));
+    // Whoever comes first: the beginning of a stream, or the end of everything.
+    saying.then((answer) => resolve(Response.json(answer)), reject);
+    try {
+      return await promise;
+    } catch (error) {
+      if (error instanceof RefusedError) return error.response;
+      throw error;
+    }
+  }
+
+  /** Somebody who has had the stream already is not told any more that the turn could not be saved. */
+  #tellLate(error: unknown): void {
+    if (!this.#call.isStream || !(error instanceof ConversationError) || error.code !== 'CONFLICT') return;
+    this.#options.onProblem?.({ kind: 'checkpoint', message: error.message });
+  }
+
+  async #say(body: JsonObject): Promise<ConversationAnswer> {
     const messages = messagesOf(body);
     const newest = messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
     const said = newest.filter(({ role }) => role === 'user').flatMap(({ content }) => content);
     const earlier = messages.slice(0, messages.length - newest.length);
     const chat = this.#open(body, earlier.reduce<readonly HistoryMessage[]>(append, []));
-    for (const { content } of newest.filter(({ role }) => role === 'system'))
-      for (const block of content) chat.instruct(stringMember(block, 'text') ?? '');
-    try {
-      return Response.json(await chat.say(said));
-    } catch (error) {
-      if (error instanceof RefusedError) return error.response;
-      throw error;
-    }
+    const told = newest
+      .filter(({ role }) => role === 'system')
+      .flatMap(({ content }) => content.map((block) => stringMember(block, 'text') ?? ''));
+    // A request that is tried again says them again, and they are waiting still.
+    const waiting = told.length === 0 ? [] : chat.state.instructions.slice(-told.length);
+    if (JSON.stringify(waiting) !== JSON.stringify(told)) for (const text of told) chat.instruct(text);
+    return chat.say(said);
   }
 }
 
@@ -140,7 +197,8 @@ function readBody(text: unknown): JsonObject | null {
 /**
  * A `fetch` for one agent loop: the tool runner of the official SDK, the AI SDK, or anything that sends its whole history
  * each time. What is new in a request is said in a conversation, which keeps the history, cuts it where it gets too long,
- * and sends it. The agent's own history may grow as it likes. Not for streams, and one for each agent.
+ * and sends it. The agent's own history may grow as it likes. Streams pass as they come, and the turn is kept at their end. One
+ * for each agent.
  *
  * @example
  * const agent = conversationFetch({ highTokens: 60_000, lowTokens: 20_000 });
@@ -153,7 +211,8 @@ export function conversationFetch(options: ConversationFetchOptions = {}): Conve
   const run: Fetch = async (input, init = {}) => {
     const url = input instanceof Request ? input.url : String(input);
     const body = MESSAGES_PATH.test(new URL(url).pathname) ? readBody(init.body) : null;
-    if (!body) return passOn(input, init);
+    // An agent that has its own history compacted says nothing with that.
+    if (!body || isObject(body['compaction'])) return passOn(input, init);
     return isObject(body['thread']) ? refuseThread() : requests.answer(url, init, body);
   };
   return Object.assign(run, { conversation: () => requests.chat });

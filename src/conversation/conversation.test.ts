@@ -152,6 +152,35 @@ describe('a limit', () => {
     expect(Math.max(...byMoney.chat.turns.map(({ tokens }) => tokens?.readTokens ?? 0))).toBeLessThan(6_000);
   });
 
+  it.each(['drop-oldest', 'drop-tool-results', 'summarise'] as const)(
+    'leaves the first turns word for word, and goes on reading them: %s',
+    async (strategy) => {
+      const { chat, cuts, emulated } = begin({
+        highTokens: 8_000,
+        lowTokens: 5_500,
+        keepFirstTurns: 1,
+        strategy,
+      });
+      emulated.script({
+        content: [
+          { type: 'thinking', thinking: 'Hm.' },
+          { type: 'text', text: 'I see.' },
+        ],
+      });
+      await chat.say([
+        { type: 'document', source: { type: 'text', media_type: 'text/plain', data: words(900) } },
+        { type: 'text', text: 'This is the contract.' },
+      ]);
+      const first = JSON.stringify(chat.messages);
+      while (cuts.length < 3) await chat.say(words(150, chat.totals.turns));
+      expect(JSON.stringify(chat.messages.slice(0, 2))).toBe(first);
+      expect(JSON.stringify(cuts.map(({ dropped }) => dropped))).not.toContain('This is the contract.');
+      // The request after a cut reads the prompt and the document.
+      const after = chat.turns.findLast(({ kind }) => kind === 'turn');
+      expect(after?.tokens?.readTokens).toBeGreaterThan(3_500);
+    },
+  );
+
   it('refuses what cannot fit, and stays as it was', async () => {
     const { chat } = begin({ highTokens: 4_000, lowTokens: 2_500 });
     await chat.say('One');
@@ -164,7 +193,13 @@ describe('a limit', () => {
     { highTokens: 1_000, lowTokens: 1_000 },
     { highTurns: 2, lowTurns: 3 },
     { highTurnUsd: 0 },
-    { strategy: 'api' as const },
+    { keepFirstTurns: -1 },
+    { keepFirstTurns: 1, strategy: 'api' as const },
+    { strategy: 'api' as const, apiCompaction: 'threshold' as const, highTokens: 49_999 },
+    {
+      strategy: 'api' as const,
+      parameters: { context_management: { edits: [{ type: 'compact_20260112' }] } } as never,
+    },
     { maxTokens: 0 },
     { parameters: { stream: true } as never },
   ])('is refused where it makes no sense: %o', (options) => {

@@ -2,9 +2,13 @@ import { totalInputTokens, type JsonObject, type Ttl } from '../core/index.ts';
 import type { RequestParts } from '../planner/index.ts';
 import { createId, systemClock, systemRandom, type Clock } from '../runtime/index.ts';
 import { weighCut, type BreakEven } from './break-even.ts';
+import { foldedAnswer, hasThreshold, instructionsIn, withThreshold } from './compaction.ts';
+import { cuttingFor } from './cutting.ts';
 import { ConversationError } from './errors.ts';
+import { Fitter, withInstructions, type Ready } from './fit.ts';
+import { reportFold } from './fold.ts';
 import { append, readAnswer, readSaid } from './history.ts';
-import { countTurns, readLimits, type Limits } from './limits.ts';
+import { readLimits, type Limits } from './limits.ts';
 import { withoutThinking, type Content, type HistoryMessage } from './message.ts';
 import type {
   ChangePrice,
@@ -18,26 +22,17 @@ import type {
   TurnRecord,
 } from './options.ts';
 import { priceChange } from './price-change.ts';
-import type { Billed } from './read-usage.ts';
+import { unbilled, type Billed } from './read-usage.ts';
 import { Requests, type Asked } from './requests.ts';
 import { Saved } from './saved.ts';
-import { readSettings, toBody, type Settings } from './settings.ts';
-import { Shortener } from './shorten.ts';
+import { factsOf, readSettings, toBody, type Settings } from './settings.ts';
+import type { Shortener } from './shorten.ts';
 import { newState, toTotals, type ConversationState } from './state.ts';
-import { Summaries } from './summaries.ts';
-import { SUMMARY_REQUEST } from './summary.ts';
+import type { Summaries } from './summaries.ts';
 import { checkWarm } from './warm-refusal.ts';
 
-const SUMMARY_TOKENS = 2_048;
-const SUMMARY_TRIES = 2;
-
-/** What is to be sent for something said. */
-interface Ready {
-  readonly messages: readonly HistoryMessage[];
-  /** How many instructions are in them. */
-  readonly instructions: number;
-  readonly report: CutReport | null;
-}
+/** The API cuts by itself: we have no limits then. */
+const NO_LIMITS = { highTokens: Infinity, highTurns: Infinity };
 
 export class KeptConversation<
   Body extends RequestParts,
@@ -49,8 +44,9 @@ export class KeptConversation<
   readonly #ttl: Ttl;
   readonly #limits: Limits;
   readonly #requests: Requests<Body, Answer>;
-  readonly #summaries: Summaries<Body, Answer>;
+  readonly #summaries: Summaries;
   readonly #shortener: Shortener<Body, Answer>;
+  readonly #fitter: Fitter<Body, Answer>;
   #messages: readonly HistoryMessage[];
   #instructions: readonly string[];
   #promptTokens: number | null;
@@ -58,30 +54,43 @@ export class KeptConversation<
   #running: Promise<unknown> = Promise.resolve();
   readonly #checkpoints: Saved | null;
 
-  /** @param revision of the checkpoint that the state is from; null where there is none */
+  /**
+   * @param revision of the checkpoint that the state is from; null where there is none
+   * @param tellsKind is `send` told what kind each request is of?
+   */
   constructor(
     options: ConversationBehaviour<Body, Answer>,
     state: ConversationState,
     revision: string | null = null,
+    tellsKind: boolean = false,
   ) {
-    const { strategy = 'drop-oldest', ttl = '5m', clock = systemClock } = options;
-    if (strategy === 'api')
-      throw new RangeError(
-        "strategy 'api' is not offered yet: use 'summarise', which has the model write the summary",
-      );
+    const { ttl = '5m', clock = systemClock } = options;
     this.id = options.id ?? createId('conversation', systemRandom);
     this.#options = options;
     this.#clock = clock;
     this.#ttl = ttl;
+    const limits = readLimits(options, factsOf(state.settings), clock.nowMs());
+    const isThreshold = options.strategy === 'api' && options.apiCompaction === 'threshold';
+    this.#limits = isThreshold ? { ...limits, ...NO_LIMITS } : limits;
+    const addParameters = (parameters: JsonObject): JsonObject =>
+      isThreshold ? withThreshold(parameters, limits.highTokens, options.summaryRequest) : parameters;
+    addParameters(state.settings.parameters);
+    if (options.strategy === 'api' && limits.firstTurns > 0)
+      throw new RangeError(
+        "the API's own summary stands first: strategy 'api' cannot keep turns in front of it",
+      );
+    if (options.strategy === 'api' && !isThreshold && hasThreshold(state.settings.parameters))
+      throw new RangeError(
+        "context_management compacts by itself: take it out, or set apiCompaction 'threshold'",
+      );
     const onTurn = (turn: TurnRecord): void => options.onTurn?.(turn);
-    this.#requests = new Requests({ send: options.send, ttl, clock, onTurn }, state);
-    this.#limits = readLimits(options, this.#requests.facts, clock.nowMs());
-    const maxTokens =
-      options.summaryTokens ?? Math.min(SUMMARY_TOKENS, Math.ceil(this.#limits.lowTokens / 4));
-    const request = options.summaryRequest ?? SUMMARY_REQUEST;
-    const tries = options.summaryTries ?? SUMMARY_TRIES;
-    this.#summaries = new Summaries({ maxTokens, request, tries }, this.#requests);
-    this.#shortener = new Shortener(this.#requests, this.#summaries, strategy, this.#limits);
+    const onEvent = (event: object): void => options.onEvent?.(event);
+    const { send } = options;
+    this.#requests = new Requests({ send, ttl, clock, onTurn, onEvent, addParameters, tellsKind }, state);
+    const { summaries, shortener } = cuttingFor(this.#requests, options, this.#limits);
+    this.#summaries = summaries;
+    this.#shortener = shortener;
+    this.#fitter = new Fitter(this.#requests, shortener, this.#limits, { ttl, clock });
     this.#messages = state.messages;
     this.#instructions = state.instructions;
     this.#promptTokens = state.promptTokens;
@@ -127,7 +136,8 @@ export class KeptConversation<
   }
 
   preview(content: Content): Body {
-    const messages = this.#withInstructions(append(this.#messages, readSaid(this.#messages, content)));
+    const said = append(this.#messages, readSaid(this.#messages, content));
+    const messages = withInstructions(said, this.#instructions);
     return toBody(this.#requests.settings, messages) as unknown as Body;
   }
 
@@ -136,7 +146,7 @@ export class KeptConversation<
     if (!cut) return null;
     const keptTokens = this.#shortener.sizeOf(cut.messages);
     const droppedTokens = this.#shortener.sizeOf(this.#messages) - keptTokens;
-    const sizes = { keptTokens, droppedTokens, isWarm: this.#isWarm(), summaryPicoUsd: 0n };
+    const sizes = { keptTokens, droppedTokens, isWarm: this.#fitter.isWarm(this.state), summaryPicoUsd: 0n };
     return weighCut(sizes, this.#requests.facts, this.#ttl, this.#clock.nowMs());
   }
 
@@ -148,7 +158,8 @@ export class KeptConversation<
 
   change(change: Partial<ConversationPrompt<Body>>): void {
     const next = this.#changed(change);
-    const { model, tools, system } = this.#requests.settings;
+    const before = this.#requests.settings;
+    const { model, tools, system } = before;
     const isOther =
       JSON.stringify([next.model, next.tools, next.system]) !== JSON.stringify([model, tools, system]);
     const wasBound = this.#requests.facts.thinking.isBound;
@@ -158,7 +169,9 @@ export class KeptConversation<
     if (wasBound || this.#requests.facts.thinking.isBound)
       this.#messages = this.#messages.map(withoutThinking);
     this.#summaries.forget();
-    this.#promptTokens = null;
+    // Another model counts everything in another way.
+    const known = next.model === model ? this.#promptTokens : null;
+    this.#promptTokens = known === null ? null : known + this.#requests.sizes.growth(before, next);
   }
 
   async warm(): Promise<TurnRecord> {
@@ -183,58 +196,10 @@ export class KeptConversation<
     return readSettings({ ...settings, ...change });
   }
 
-  #withInstructions(messages: readonly HistoryMessage[]): readonly HistoryMessage[] {
-    if (this.#instructions.length === 0) return messages;
-    const content = this.#instructions.map((text): JsonObject => ({ type: 'text', text }));
-    const last = messages.at(-1);
-    if (last?.role !== 'system') return [...messages, { role: 'system', content }];
-    return messages.with(-1, { ...last, content: [...last.content, ...content] });
-  }
-
-  #isWarm(): boolean {
-    const warm = this.#requests.plan(this.#messages.slice(0, this.#sentMessages), 'read-only').warm;
-    return warm !== null && warm.tokens > this.#shortener.promptTokens([]);
-  }
-
-  /** Tokens of the prompt with what is said: as last billed, plus the most that what was added may count. */
-  #measure(messages: readonly HistoryMessage[], said: HistoryMessage): number {
-    const { sizes } = this.#requests;
-    const instructions = this.#instructions.map((text): JsonObject => ({ type: 'text', text }));
-    const added = sizes.sum([...said.content, ...instructions], 'high');
-    return this.#promptTokens === null ? this.#shortener.promptTokens(messages) : this.#promptTokens + added;
-  }
-
-  /** @throws ConversationError `TOO_LONG` */
-  async #fit(said: HistoryMessage): Promise<Ready> {
-    const messages = append(this.#messages, said);
-    const tokens = this.#measure(messages, said);
-    const { highTokens, highTurns } = this.#limits;
-    const isLong = tokens > this.#shortener.highTokens;
-    const instructions = this.#instructions.length;
-    if (!isLong && countTurns(messages) <= highTurns)
-      return { messages: this.#withInstructions(messages), instructions, report: null };
-    const reason = isLong ? 'tokens' : 'turns';
-    const sentMessages = this.#sentMessages;
-    const long = { messages, history: this.#messages, said, sentMessages, tokens, reason } as const;
-    const shortened = await this.#shortener.shorten(long, this.#isWarm(), this.#ttl, this.#clock.nowMs());
-    const left = shortened?.tokens ?? this.#shortener.promptTokens(messages);
-    // Before the first bill tokens are known so roughly that only what is far too long is refused.
-    if (left > highTokens * (this.#promptTokens === null ? 4 : 1))
-      throw new ConversationError(
-        'TOO_LONG',
-        `what would be left has about ${left} tokens, and the limit is ${highTokens}: say less at once, or raise highTokens`,
-      );
-    return {
-      messages: this.#withInstructions(shortened?.messages ?? messages),
-      instructions: this.#instructions.length,
-      report: shortened?.report ?? null,
-    };
-  }
-
   async #say(content: Content): Promise<Answer> {
     const said = readSaid(this.#messages, content);
     await this.#checkpoints?.checkUnchanged();
-    const ready = await this.#fit(said);
+    const ready = await this.#fitter.fit(this.state, said);
     const { maxTokens } = this.#requests.settings;
     const { messages } = ready;
     const asked = await this.#requests.ask({ kind: 'turn', messages, maxTokens, use: 'tail' });
@@ -246,28 +211,45 @@ export class KeptConversation<
   }
 
   /** The most that the answer may count in the next prompt. */
-  #answerTokens(kept: HistoryMessage | null, { tokens }: Billed): number {
+  #answerTokens(kept: HistoryMessage | null, { context }: Billed): number {
     if (!kept) return 0;
     const estimated = this.#requests.sizes.sum(kept.content, 'high');
-    return Math.max(estimated, tokens.outputTokens);
+    return Math.max(estimated, context.outputTokens);
   }
 
   #keep({ messages, instructions, report }: Ready, { answer, billed }: Asked<Answer>): void {
     const kept = readAnswer(answer.content);
+    const folded = kept && foldedAnswer(kept);
     this.#messages = kept ? append(messages, kept) : messages;
     this.#sentMessages = messages.length;
     this.#instructions = this.#instructions.slice(instructions);
-    this.#promptTokens = billed ? totalInputTokens(billed.tokens) + this.#answerTokens(kept, billed) : null;
-    if (!report) return;
+    this.#promptTokens = billed ? totalInputTokens(billed.context) + this.#answerTokens(kept, billed) : null;
+    if (report) this.#tellCut(report);
+    if (folded) this.#fold(messages, folded, billed);
+  }
+
+  #tellCut(report: CutReport): void {
     this.#summaries.forget();
     this.#requests.countCut();
     this.#options.onCut?.(report);
   }
 
+  /** The API has summarised all that was sent: its answer is what is left, and instructions have to be said again. */
+  #fold(sent: readonly HistoryMessage[], folded: HistoryMessage, billed: Billed | null): void {
+    const texts = instructionsIn(sent).map((block) => String(block['text']));
+    this.#messages = [folded];
+    this.#sentMessages = 0;
+    this.#instructions = [...texts, ...this.#instructions];
+    const at = { facts: this.#requests.facts, ttl: this.#ttl, atMs: this.#clock.nowMs() };
+    this.#tellCut(reportFold(sent, folded, billed ?? unbilled, at));
+  }
+
   #summariseAhead(): void {
     const { summariseAheadShare = Infinity, strategy, onProblem } = this.#options;
-    const isNear = (this.#promptTokens ?? 0) > summariseAheadShare * this.#limits.highTokens;
-    if (strategy !== 'summarise' || !isNear) return;
+    const isWritten = strategy === 'summarise' || strategy === 'api';
+    const tokens = this.#promptTokens ?? 0;
+    const isNear = tokens > summariseAheadShare * this.#limits.highTokens;
+    if (!isWritten || !isNear || !this.#shortener.canSummarise(tokens)) return;
     const report = (message: string): void => onProblem?.({ kind: 'summary', message });
     this.#summaries.begin(this.#messages, report);
   }

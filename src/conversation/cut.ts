@@ -1,4 +1,6 @@
 import type { JsonObject } from '../core/index.ts';
+import { instructionsIn, isCompaction, isCompactionAlone } from './compaction.ts';
+import { appendSystem } from './history.ts';
 import { countTurns } from './limits.ts';
 import { beginsTurn, isToolResult, withoutThinking, type HistoryMessage } from './message.ts';
 
@@ -6,6 +8,8 @@ import { beginsTurn, isToolResult, withoutThinking, type HistoryMessage } from '
 export interface CutBudget {
   readonly tokens: number;
   readonly turns: number;
+  /** Messages at the beginning that stay in any case; tokens and turns are of the others. @default none */
+  readonly first?: number;
   /** Billed tokens of messages, by estimate. */
   readonly sizeOf: (messages: readonly HistoryMessage[]) => number;
 }
@@ -40,7 +44,11 @@ export function isSummary(block: JsonObject | undefined): block is JsonObject {
  * turn, at an answer whose calls and results stay together, with the message that began the turn in front.
  */
 function startsOf(messages: readonly HistoryMessage[]): readonly Start[] {
-  const turns = messages.flatMap((message, at) => (at > 0 && beginsTurn(message) ? [{ at, head: -1 }] : []));
+  // In front of a block that the API has written there is nothing that could go.
+  const first = messages[0] && isCompactionAlone(messages[0]) ? 1 : 0;
+  const turns = messages.flatMap((message, at) =>
+    at > first && beginsTurn(message) ? [{ at, head: -1 }] : [],
+  );
   const head = messages.findLastIndex(beginsTurn);
   const steps = messages.flatMap((message, at) =>
     head >= 0 && at > head + 1 && message.role === 'assistant' ? [{ at, head }] : [],
@@ -69,20 +77,42 @@ function keepFrom(messages: readonly HistoryMessage[], { at, head }: Start, summ
   const gone = messages.filter((_message, index) => index < at && index !== head);
   const old = messages[0]?.content[0];
   // A summary stands for what was dropped before: it outlives the message that it stands in.
-  const told = summary ?? (head !== 0 && isSummary(old) ? old : null);
+  const told = summary ?? (head !== 0 && (isSummary(old) || isCompaction(old)) ? old : null);
   const withSystem = carrySystem(kept, gone);
   const [first, ...rest] = withSystem;
-  const dropped = gone.filter((message) => message.role !== 'system');
+  const dropped = gone.filter((message) => message.role !== 'system' && !isCompactionAlone(message));
   if (!first || !told) return { messages: withSystem, dropped };
+  if (isCompaction(told))
+    return { messages: [{ role: 'assistant', content: [told] }, ...withSystem], dropped };
   const own = isSummary(first.content[0]) ? first.content.slice(1) : first.content;
   return { messages: [{ ...first, content: [told, ...own] }, ...rest], dropped };
 }
 
-/** The longest rest of the history that fits, else the shortest there is; null where nothing can go. */
+/** How many messages the first turns have; all where there are no more. */
+export function firstMessages(messages: readonly HistoryMessage[], turns: number): number {
+  const begins = messages.flatMap((message, index) => (beginsTurn(message) ? [index] : []));
+  return turns === 0 ? 0 : (begins[turns] ?? messages.length);
+}
+
+/**
+ * The longest rest of the history that fits, behind the messages that stay in any case; else the shortest there is; null
+ * where nothing can go.
+ */
 export function dropOldest(
   messages: readonly HistoryMessage[],
   budget: CutBudget,
   summary: { readonly block: JsonObject; readonly covers: number } | null = null,
+): Cut | null {
+  const { first = 0 } = budget;
+  const behind = summary && { ...summary, covers: summary.covers - first };
+  const cut = dropFrom(messages.slice(first), budget, behind);
+  return cut && { ...cut, messages: [...messages.slice(0, first), ...cut.messages] };
+}
+
+function dropFrom(
+  messages: readonly HistoryMessage[],
+  budget: CutBudget,
+  summary: { readonly block: JsonObject; readonly covers: number } | null,
 ): Cut | null {
   let last: Cut | null = null;
   for (const start of startsOf(messages)) {
@@ -94,6 +124,35 @@ export function dropOldest(
   return last;
 }
 
+/**
+ * Up to where the API should summarise a history: what comes after it fits, or is the shortest there is; null where nothing
+ * can go. No call is parted from its result there.
+ */
+export function compactionPoint(messages: readonly HistoryMessage[], budget: CutBudget): number | null {
+  const points = startsOf(messages).map(({ at }) => at);
+  const fits = (rest: readonly HistoryMessage[]): boolean =>
+    budget.sizeOf(rest) <= budget.tokens && countTurns(rest) <= budget.turns;
+  return points.find((at) => fits(messages.slice(at))) ?? points.at(-1) ?? null;
+}
+
+/**
+ * A history with the API's block in the place of its first messages. What follows stays word for word, since thinking is
+ * bound to it; instructions among what went are said again, behind what is said now.
+ */
+export function keepBehindBlock(
+  messages: readonly HistoryMessage[],
+  { block, covers }: { readonly block: JsonObject; readonly covers: number },
+): Cut {
+  const gone = messages.slice(0, covers);
+  const instructions = instructionsIn(gone);
+  const kept: readonly HistoryMessage[] = [
+    { role: 'assistant', content: [block] },
+    ...messages.slice(covers),
+  ];
+  const dropped = gone.filter((message) => message.role !== 'system' && !isCompactionAlone(message));
+  return { messages: appendSystem(kept, instructions), dropped };
+}
+
 function isDroppable(block: JsonObject): boolean {
   return isToolResult(block) && block['content'] !== RESULT_DROPPED;
 }
@@ -102,9 +161,10 @@ function isDroppable(block: JsonObject): boolean {
 export function dropToolResults(messages: readonly HistoryMessage[], budget: CutBudget): Cut | null {
   const kept = [...messages];
   const dropped: HistoryMessage[] = [];
-  let tokens = budget.sizeOf(messages);
+  const { first = 0 } = budget;
+  let tokens = budget.sizeOf(messages.slice(first));
   // What was just brought has not been read yet.
-  for (let index = 0; index < messages.length - 1 && tokens > budget.tokens; index += 1) {
+  for (let index = first; index < messages.length - 1 && tokens > budget.tokens; index += 1) {
     const message = messages[index];
     const results = message?.content.filter(isDroppable) ?? [];
     if (!message || results.length === 0) continue;

@@ -1,9 +1,9 @@
-export type ConversationErrorCode = 'BAD_CONTENT' | 'TOO_LONG' | 'CONFLICT';
+export type ConversationErrorCode = 'BAD_CONTENT' | 'TOO_LONG' | 'CONFLICT' | 'CUT_SHORT';
 
 /**
  * A conversation cannot do what was asked; `message` is a sentence for people. `BAD_CONTENT`: what was said cannot follow
  * this history. `TOO_LONG`: it does not fit under the limit, whatever is cut. `CONFLICT`: another process has saved this
- * conversation meanwhile; `answer` is what the model said all the same.
+ * conversation meanwhile; `answer` is what the model said all the same. `CUT_SHORT`: a stream ended before its message did.
  */
 export class ConversationError extends Error {
   override readonly name = 'ConversationError' as const;

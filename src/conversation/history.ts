@@ -1,6 +1,13 @@
 import { isThinkingType, type JsonObject } from '../core/index.ts';
 import { ConversationError } from './errors.ts';
-import { isToolResult, isToolUse, readBlocks, type Content, type HistoryMessage } from './message.ts';
+import {
+  isFailedCompaction,
+  isToolResult,
+  isToolUse,
+  readBlocks,
+  type Content,
+  type HistoryMessage,
+} from './message.ts';
 
 /** Ids of the tool calls that wait for their results. */
 export function pendingCalls(messages: readonly HistoryMessage[]): readonly string[] {
@@ -46,8 +53,22 @@ export function readSaid(messages: readonly HistoryMessage[], content: Content):
 
 /** The answer as it is kept; null when it holds nothing that could be sent back as a message. */
 export function readAnswer(content: unknown): HistoryMessage | null {
-  const blocks = readBlocks(content, 'the content of the answer');
+  // A compaction that failed stands for nothing, and need not be sent back.
+  const blocks = readBlocks(content, 'the content of the answer').filter(
+    (block) => !isFailedCompaction(block),
+  );
   return blocks.some(({ type }) => !isThinkingType(type)) ? { role: 'assistant', content: blocks } : null;
+}
+
+/** The history with instructions at its end, in one message with those that stand there already. */
+export function appendSystem(
+  messages: readonly HistoryMessage[],
+  content: readonly JsonObject[],
+): readonly HistoryMessage[] {
+  if (content.length === 0) return messages;
+  const last = messages.at(-1);
+  if (last?.role !== 'system') return [...messages, { role: 'system', content }];
+  return messages.with(-1, { ...last, content: [...last.content, ...content] });
 }
 
 /**

@@ -31,6 +31,8 @@ export type {
   ConversationTotals,
   CutReport,
   CutStrategy,
+  SendOptions,
+  Sent,
   TurnRecord,
 } from './options.ts';
 export {

@@ -10,10 +10,14 @@ export interface Limits {
   /** The most turns in one request; infinite for no such limit. */
   readonly highTurns: number;
   readonly lowTurns: number;
+  /** Turns at the beginning that no cut takes. */
+  readonly firstTurns: number;
 }
 
 /** Limits as a caller gives them. */
 export interface GivenLimits {
+  /** So many turns at the beginning stay word for word through every cut: documents, or what the task is. @default 0 */
+  readonly keepFirstTurns?: number | undefined;
   /** @default 100,000 */
   readonly highTokens?: number | undefined;
   /** @default two fifths of `highTokens`; more where that would be too short to be cached */
@@ -25,6 +29,9 @@ export interface GivenLimits {
   /** The most that reading the history may cost each turn; it becomes a limit of tokens. @default no limit */
   readonly highTurnUsd?: number | undefined;
 }
+
+/** What a cut leaves is known by estimate alone: it must stay this far below the limit. */
+export const FIT_SHARE = 0.98;
 
 const HIGH_TOKENS = 100_000;
 const LOW_SHARE = 0.4;
@@ -45,7 +52,9 @@ function lowMark(highTokens: number, minCacheableTokens: number): number {
 
 /** @throws RangeError for marks that are not in order. */
 export function readLimits(given: GivenLimits, facts: ModelFacts, nowMs: number): Limits {
-  const { highTurnUsd = Infinity, highTurns = Infinity } = given;
+  const { highTurnUsd = Infinity, highTurns = Infinity, keepFirstTurns: firstTurns = 0 } = given;
+  if (!Number.isInteger(firstTurns) || firstTurns < 0)
+    throw new RangeError(`keepFirstTurns must be a whole number from 0 on, got ${firstTurns}`);
   if (!(highTurnUsd > 0)) throw new RangeError(`highTurnUsd must be above 0, got ${highTurnUsd}`);
   const { inputPicoUsd, readPerMille } = priceAt(facts, nowMs);
   const payable = (highTurnUsd * PICO_PER_USD * 1000) / (inputPicoUsd * readPerMille);
@@ -61,7 +70,7 @@ export function readLimits(given: GivenLimits, facts: ModelFacts, nowMs: number)
   checkPair('Tokens', highTokens, low);
   // No limit is both marks at infinity.
   if (lowTurns < Infinity) checkPair('Turns', highTurns, lowTurns);
-  return { highTokens, lowTokens: low, highTurns, lowTurns };
+  return { highTokens, lowTokens: low, highTurns, lowTurns, firstTurns };
 }
 
 export function countTurns(messages: readonly HistoryMessage[]): number {

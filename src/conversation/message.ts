@@ -18,6 +18,11 @@ export function isToolResult(block: JsonObject): boolean {
   return block['type'] === 'tool_result';
 }
 
+/** A block that the API could not fill with a summary. */
+export function isFailedCompaction(block: JsonObject): boolean {
+  return block['type'] === 'compaction' && typeof block['content'] !== 'string';
+}
+
 /** A text of nothing: the API refuses it in a request, and answers may hold it. */
 function isEmptyText(block: JsonObject): boolean {
   return block['type'] === 'text' && (stringMember(block, 'text') ?? '').trim() === '';

@@ -13,10 +13,24 @@ export interface ConversationAnswer {
   readonly usage?: object | null;
 }
 
+/** What `send` gives: a message, or a stream of the API's events, or a stream that tells its message at the end. */
+export type Sent<Answer extends ConversationAnswer> =
+  | Answer
+  | AsyncIterable<object>
+  | { finalMessage(): Promise<Answer> };
+
+/** What a request of the API's compaction needs besides its body; the SDK takes it as the options of a request. */
+export interface SendOptions {
+  /** Headers that it must have, by names in small letters. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** `turn` for what was said; what else is sent is not for the user to see. */
+  readonly kind: TurnRecord['kind'];
+}
+
 /**
  * What is done when a limit is reached. `drop-oldest`: the oldest turns go. `drop-tool-results`: what tools have found goes,
  * the oldest first, and turns only where that is not enough. `summarise`: the model writes what the oldest turns held, read
- * from the cache. `api`: the API's own compaction, which is not offered yet.
+ * from the cache. `api`: the API's own compaction; see `apiCompaction`.
  */
 export type CutStrategy = 'drop-oldest' | 'drop-tool-results' | 'summarise' | 'api';
 
@@ -47,7 +61,7 @@ export interface ConversationTotals {
 export interface CutReport {
   readonly atMs: number;
   readonly reason: 'tokens' | 'turns';
-  readonly strategy: Exclude<CutStrategy, 'api'>;
+  readonly strategy: CutStrategy;
   /** Why another strategy was used than was asked for; null where it was not. */
   readonly fallback: string | null;
   /** Of the whole prompt, by the last bill and estimates. */
@@ -71,15 +85,28 @@ export interface ConversationBehaviour<
   Body extends RequestParts,
   Answer extends ConversationAnswer,
 > extends GivenLimits {
-  /** Sends one request; called once for everything said, and once more for a summary. */
-  readonly send: (body: Body) => Promise<Answer>;
+  /**
+   * Sends one request; called once for everything said, and once more for a summary. It may give a stream: the turn is kept
+   * once its message is whole, and a stream that breaks off leaves the conversation as it was. `options` come with strategy
+   * `api` alone.
+   */
+  readonly send: (body: Body, options?: SendOptions) => Sent<Answer> | Promise<Sent<Answer>>;
+  /** Told the events of a turn's stream as they come, where `send` gives an iterable of them. */
+  readonly onEvent?: (event: object) => void;
   /** @default 'drop-oldest' */
   readonly strategy?: CutStrategy;
+  /**
+   * How strategy `api` has the API compact. `on-demand`: by a request of its own, which leaves the newest turns word for
+   * word. `threshold`: within the turn that reaches `highTokens`, which must be at least 50,000 then; all is summarised.
+   *
+   * @default 'on-demand'
+   */
+  readonly apiCompaction?: 'on-demand' | 'threshold';
   /** How long what is written lives. @default '5m' */
   readonly ttl?: Ttl;
-  /** The most tokens of a summary. @default 2,048, and at most a quarter of `lowTokens` */
+  /** The most tokens of a summary. @default 2,048, and at most a quarter of `lowTokens`; 4,096 with strategy `api` */
   readonly summaryTokens?: number;
-  /** What asks for a summary. @default a text of ours */
+  /** What asks for a summary. @default a text of ours; with strategy `api` the service's own */
   readonly summaryRequest?: string;
   /** How often a summary is tried before turns are dropped instead. @default 2 */
   readonly summaryTries?: number;

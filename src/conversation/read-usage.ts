@@ -1,6 +1,8 @@
 import {
   billTokens,
   isObject,
+  noTokens,
+  resolveModel,
   standardPricing,
   stringMember,
   totalInputTokens,
@@ -9,12 +11,21 @@ import {
   type PicoUsd,
   type TokenCounts,
 } from '../core/index.ts';
+import { addTokens } from './state.ts';
 
 /** What one answer was billed. */
 export interface Billed {
+  /** Of all passes of the model, those that made a summary included (spec 5.3). */
   readonly tokens: TokenCounts;
+  /** Of the first pass: what the request as it was sent has read and written. */
+  readonly sent: TokenCounts;
+  /** Of the last pass that gave an answer: how large the context is. */
+  readonly context: TokenCounts;
   readonly costPicoUsd: PicoUsd;
 }
+
+/** Of an answer that says nothing of its tokens. */
+export const unbilled: Billed = { tokens: noTokens, sent: noTokens, context: noTokens, costPicoUsd: 0n };
 
 function countOf(usage: JsonObject, name: string): number {
   const value = usage[name];
@@ -35,11 +46,30 @@ function readTokens(usage: JsonObject): TokenCounts {
   };
 }
 
+/** One pass of the model, at its own prices. */
+interface Pass {
+  readonly tokens: TokenCounts;
+  readonly facts: ModelFacts;
+  readonly isReply: boolean;
+}
+
+/** The passes of an answer: where it lists them these, for its sums leave summaries out (spec 5.3). */
+function readPasses(usage: JsonObject, facts: ModelFacts): readonly Pass[] {
+  const listed: unknown = usage['iterations'];
+  const passes = (Array.isArray(listed) ? listed : []).filter(isObject).map((pass) => ({
+    tokens: readTokens(pass),
+    facts: typeof pass['model'] === 'string' ? resolveModel(pass['model']).facts : facts,
+    isReply: pass['type'] === 'message',
+  }));
+  return passes.length > 0 ? passes : [{ tokens: readTokens(usage), facts, isReply: true }];
+}
+
 /** The bill of an answer; null when it says nothing of its tokens. */
 export function readBill(answer: object, facts: ModelFacts, atMs: number): Billed | null {
   const { usage } = answer as { readonly usage?: unknown };
   if (!isObject(usage)) return null;
-  const tokens = readTokens(usage);
+  const passes = readPasses(usage, facts);
+  const tokens = passes.reduce((sum, pass) => addTokens(sum, pass.tokens), noTokens);
   if (totalInputTokens(tokens) === 0) return null;
   const context = {
     ...standardPricing(atMs),
@@ -47,6 +77,16 @@ export function readBill(answer: object, facts: ModelFacts, atMs: number): Bille
     speed: stringMember(usage, 'speed'),
   };
   const tools = isObject(usage['server_tool_use']) ? usage['server_tool_use'] : {};
-  const cost = billTokens(facts, tokens, context, countOf(tools, 'web_search_requests'));
-  return { tokens, costPicoUsd: cost.totalPicoUsd };
+  const searches = countOf(tools, 'web_search_requests');
+  const costPicoUsd = passes.reduce((sum, pass, index) => {
+    const bill = billTokens(pass.facts, pass.tokens, context, index === 0 ? searches : 0);
+    return sum + bill.totalPicoUsd;
+  }, 0n);
+  const last = passes.findLast(({ isReply }) => isReply) ?? passes.at(-1);
+  return {
+    tokens,
+    sent: passes[0]?.tokens ?? tokens,
+    context: last?.tokens ?? tokens,
+    costPicoUsd,
+  };
 }

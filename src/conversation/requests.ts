@@ -2,12 +2,14 @@ import { toUsd, totalInputTokens, type JsonObject, type ModelFacts, type Ttl } f
 import type { RequestParts } from '../planner/index.ts';
 import type { Clock } from '../runtime/index.ts';
 import type { HistoryMessage } from './message.ts';
-import type { ConversationAnswer, TurnRecord } from './options.ts';
+import { forCompaction, headersFor } from './compaction.ts';
+import type { ConversationAnswer, ConversationBehaviour, TurnRecord } from './options.ts';
 import { markBody, PrefixBook, type BreakpointUse, type PlannedRequest } from './prefix-book.ts';
 import { readBill, type Billed } from './read-usage.ts';
 import { factsOf, toBody, type Settings } from './settings.ts';
 import { Sizes } from './sizes.ts';
 import { addTokens, type ConversationState, type Sums } from './state.ts';
+import { toAnswer } from './stream.ts';
 
 /** A request that was answered. */
 export interface Asked<Answer> {
@@ -22,12 +24,21 @@ export interface Question {
   readonly messages: readonly HistoryMessage[];
   readonly maxTokens: number;
   readonly use: BreakpointUse;
+  /** Asks the API for a summary of the messages. */
+  readonly compaction?: JsonObject;
 }
 
-export interface RequestsOptions<Body, Answer> {
-  readonly send: (body: Body) => Promise<Answer>;
+export interface RequestsOptions<Body extends RequestParts, Answer extends ConversationAnswer> extends Pick<
+  ConversationBehaviour<Body, Answer>,
+  'send'
+> {
   readonly ttl: Ttl;
   readonly clock: Clock;
+  readonly onEvent: (event: object) => void;
+  /** Is the sender told what kind each request is of, whether or not it needs headers? */
+  readonly tellsKind: boolean;
+  /** What all requests but those for a summary have besides the parameters that were given. */
+  readonly addParameters: (parameters: JsonObject) => JsonObject;
   readonly onTurn: (turn: TurnRecord) => void;
 }
 
@@ -101,17 +112,24 @@ export class Requests<Body extends RequestParts, Answer extends ConversationAnsw
   }
 
   /** @throws whatever `send` throws; then nothing is known to have been written. */
-  async ask({ kind, messages, maxTokens, use }: Question): Promise<Asked<Answer>> {
-    const { clock, ttl, send } = this.#options;
-    const body = toBody({ ...this.#settings, maxTokens }, messages);
+  async ask({ kind, messages, maxTokens, use, compaction }: Question): Promise<Asked<Answer>> {
+    const { clock, ttl, send, onEvent, addParameters } = this.#options;
+    const { parameters: given } = this.#settings;
+    const parameters = compaction ? forCompaction(given, compaction) : addParameters(given);
+    const body = toBody({ ...this.#settings, maxTokens, parameters }, messages);
     const planned = this.#planBody(body, use);
     const atMs = clock.nowMs();
     const facts = this.#facts;
-    const answer = await send(markBody(body, planned.paths, ttl) as unknown as Body);
+    const marked = markBody(body, planned.paths, ttl) as unknown as Body;
+    const headers = headersFor(body);
+    // Senders that take something else of their own as the second argument are left in peace.
+    const isPlain = !this.#options.tellsKind && Object.keys(headers).length === 0;
+    const sent = await (isPlain ? send(marked) : send(marked, { headers, kind }));
+    const answer = await toAnswer(sent, kind === 'turn' ? onEvent : () => undefined);
     const billed = readBill(answer, facts, atMs);
-    this.book.settle(planned, billed?.tokens ?? null, atMs, clock.nowMs());
+    this.book.settle(planned, billed?.sent ?? null, atMs, clock.nowMs());
     if (billed && planned.estimatedTokens > 0) {
-      const ratio = totalInputTokens(billed.tokens) / planned.estimatedTokens;
+      const ratio = totalInputTokens(billed.sent) / planned.estimatedTokens;
       this.#ratio = Math.min(RATIO_MAX, Math.max(RATIO_MIN, ratio));
     }
     const record: TurnRecord = {

@@ -1,8 +1,20 @@
+import type { JsonObject } from '../core/index.ts';
 import type { RequestParts } from '../planner/index.ts';
 import { weighCut } from './break-even.ts';
-import { dropOldest, dropToolResults, isSummary, unbindThinking, type Cut, type CutBudget } from './cut.ts';
+import { isCompaction } from './compaction.ts';
+import {
+  compactionPoint,
+  dropOldest,
+  dropToolResults,
+  firstMessages,
+  isSummary,
+  keepBehindBlock,
+  unbindThinking,
+  type Cut,
+  type CutBudget,
+} from './cut.ts';
 import { pendingCalls } from './history.ts';
-import type { Limits } from './limits.ts';
+import { FIT_SHARE, type Limits } from './limits.ts';
 import { isToolResult, type HistoryMessage } from './message.ts';
 import type { ConversationAnswer, CutReport, CutStrategy } from './options.ts';
 import type { Requests } from './requests.ts';
@@ -25,7 +37,6 @@ export interface LongHistory {
 /** A cut that was made, ready to be sent. */
 export interface Shortened {
   readonly messages: readonly HistoryMessage[];
-  readonly tokens: number;
   readonly report: CutReport;
 }
 
@@ -39,23 +50,32 @@ interface Made {
 /** Of what may stand behind what is pinned, a cut leaves at least this share to the history. */
 const HISTORY_SHARE_MIN = 0.1;
 
+export interface ShortenerOptions {
+  readonly strategy: CutStrategy;
+  readonly limits: Limits;
+  /** Asks for a summary: it has to fit behind the history. */
+  readonly summaryRequest: JsonObject;
+  /** The most tokens of a summary. */
+  readonly summaryTokens: number;
+}
+
+/** The block that tells what went before this message; null without one. */
+function toldIn(message: HistoryMessage | undefined): string | null {
+  const block = message?.content[0];
+  if (isCompaction(block)) return String(block['content']);
+  return isSummary(block) ? String(block['text']) : null;
+}
+
 /** Makes a history shorter, by large steps. */
 export class Shortener<Body extends RequestParts, Answer extends ConversationAnswer> {
   readonly #requests: Requests<Body, Answer>;
-  readonly #summaries: Summaries<Body, Answer>;
-  readonly #strategy: Exclude<CutStrategy, 'api'>;
-  readonly #limits: Limits;
+  readonly #summaries: Summaries;
+  readonly #options: ShortenerOptions;
 
-  constructor(
-    requests: Requests<Body, Answer>,
-    summaries: Summaries<Body, Answer>,
-    strategy: Exclude<CutStrategy, 'api'>,
-    limits: Limits,
-  ) {
+  constructor(requests: Requests<Body, Answer>, summaries: Summaries, options: ShortenerOptions) {
     this.#requests = requests;
     this.#summaries = summaries;
-    this.#strategy = strategy;
-    this.#limits = limits;
+    this.#options = options;
   }
 
   /** Tokens of what stands before the messages. */
@@ -75,25 +95,35 @@ export class Shortener<Body extends RequestParts, Answer extends ConversationAns
 
   /** The most tokens that a turn may have: a request for a summary must fit behind it. */
   get highTokens(): number {
-    const { highTokens, lowTokens } = this.#limits;
-    if (this.#strategy !== 'summarise') return highTokens;
-    return Math.max(lowTokens, highTokens - this.#requests.sizes.of(this.#summaries.request).high);
+    const { strategy, limits, summaryRequest } = this.#options;
+    const { highTokens, lowTokens } = limits;
+    if (strategy !== 'summarise') return highTokens;
+    return Math.max(lowTokens, highTokens - this.#requests.sizes.of(summaryRequest).high);
   }
 
-  #budget(reservedTokens: number): CutBudget {
-    const { highTokens, lowTokens, lowTurns } = this.#limits;
-    const pinned = this.#pinnedTokens;
+  /** Does a request for a summary of a prompt of so many tokens fit under the limit? */
+  canSummarise(tokens: number): boolean {
+    const { strategy, limits, summaryRequest } = this.#options;
+    const requestTokens = strategy === 'summarise' ? this.#requests.sizes.of(summaryRequest).high : 0;
+    return tokens + requestTokens <= limits.highTokens;
+  }
+
+  #budget(messages: readonly HistoryMessage[], reservedTokens: number): CutBudget {
+    const { highTokens, lowTokens, lowTurns, firstTurns } = this.#options.limits;
+    const first = firstMessages(messages, firstTurns);
+    const pinned = this.#pinnedTokens + this.sizeOf(messages.slice(0, first));
     const low = Math.max(lowTokens, pinned + HISTORY_SHARE_MIN * (highTokens - pinned));
     return {
       tokens: low - pinned - reservedTokens,
-      turns: lowTurns,
+      turns: Math.max(1, lowTurns - firstTurns),
+      first,
       sizeOf: (messages) => this.sizeOf(messages),
     };
   }
 
   /** The cut that `drop-oldest` would make. */
   preview(messages: readonly HistoryMessage[]): Cut | null {
-    return dropOldest(messages, this.#budget(0));
+    return dropOldest(messages, this.#budget(messages, 0));
   }
 
   /** null where nothing can go. */
@@ -106,9 +136,12 @@ export class Shortener<Body extends RequestParts, Answer extends ConversationAns
     const made = await this.#make(long);
     const { cut } = made;
     if (!cut) return null;
-    const messages = this.#requests.facts.thinking.isBound ? unbindThinking(cut.messages) : cut.messages;
+    // Behind a summary that the API has signed thinking stays valid.
+    const isBroken = made.strategy !== 'api' && this.#requests.facts.thinking.isBound;
+    const first = firstMessages(long.messages, this.#options.limits.firstTurns);
+    const [head, rest] = [cut.messages.slice(0, first), cut.messages.slice(first)];
+    const messages = isBroken ? [...head, ...unbindThinking(rest)] : cut.messages;
     const keptTokens = this.sizeOf(messages);
-    const first = messages[0]?.content[0];
     const sizes = {
       keptTokens,
       droppedTokens: Math.max(0, this.sizeOf(long.messages) - keptTokens),
@@ -124,23 +157,26 @@ export class Shortener<Body extends RequestParts, Answer extends ConversationAns
       beforeTokens: Math.ceil(long.tokens),
       afterTokens,
       dropped: cut.dropped,
-      summary: isSummary(first) ? String(first['text']) : null,
+      summary: toldIn(messages[first]),
       breakEven: weighCut(sizes, this.#requests.facts, ttl, atMs),
     };
-    return { messages, tokens: afterTokens, report };
+    return { messages, report };
   }
 
   async #make(long: LongHistory): Promise<Made> {
-    const made = { strategy: this.#strategy, fallback: null, summaryPicoUsd: 0n };
-    const budget = this.#budget(0);
+    const { strategy } = this.#options;
+    const made = { strategy, fallback: null, summaryPicoUsd: 0n };
+    const budget = this.#budget(long.messages, 0);
+    const plain = dropOldest(long.messages, budget);
+    if (strategy === 'drop-oldest') return { ...made, cut: plain };
     // A summary is paid for: first see whether there is anything that it could stand for.
-    const canDrop = this.#strategy !== 'summarise' || dropOldest(long.messages, budget) !== null;
-    if (!canDrop) return { ...made, strategy: 'drop-oldest', cut: null };
-    if (this.#strategy === 'summarise') return this.#summarise(long);
-    if (this.#strategy === 'drop-oldest') return { ...made, cut: dropOldest(long.messages, budget) };
+    const isWritten = strategy === 'summarise' || strategy === 'api';
+    if (isWritten && !plain) return { ...made, strategy: 'drop-oldest', cut: null };
+    if (strategy === 'summarise') return this.#summarise(long);
+    if (strategy === 'api') return this.#compact(long);
     const lean = dropToolResults(long.messages, budget);
     const left = lean?.messages ?? long.messages;
-    if (lean && budget.sizeOf(left) <= budget.tokens && long.reason === 'tokens')
+    if (lean && budget.sizeOf(left.slice(budget.first)) <= budget.tokens && long.reason === 'tokens')
       return { ...made, cut: lean };
     const shorter = dropOldest(left, budget);
     const fallback =
@@ -156,26 +192,49 @@ export class Shortener<Body extends RequestParts, Answer extends ConversationAns
   #cutBehind(long: LongHistory, summary: Summary): Cut | null {
     return dropOldest(
       long.messages,
-      this.#budget(this.sizeOf([{ role: 'user', content: [summary.block] }])),
+      this.#budget(long.messages, this.sizeOf([{ role: 'user', content: [summary.block] }])),
       summary,
     );
   }
 
   async #summarise(long: LongHistory): Promise<Made> {
+    const cutBehind = (summary: Summary): Cut | null => this.#cutBehind(long, summary);
+    return this.#standIn(long, cutBehind, () => this.#askSummary(long));
+  }
+
+  /** The API summarises what would go, and that alone: the rest stays word for word. */
+  async #compact(long: LongHistory): Promise<Made> {
+    const { limits, summaryTokens } = this.#options;
+    const cutBehind = (summary: Summary): Cut => keepBehindBlock(long.messages, summary);
+    return this.#standIn(long, cutBehind, async () => {
+      const budget = this.#budget(long.messages, Math.min(summaryTokens, limits.lowTokens / 4));
+      const point = compactionPoint(long.messages, budget);
+      if (point === null) return { problem: 'there is nothing that it could stand for' };
+      return this.#summaries.make(long.messages.slice(0, point), []);
+    });
+  }
+
+  /** Puts a summary in the place of what goes: the one that was made ahead, else a new one, else none. */
+  async #standIn(
+    long: LongHistory,
+    cutBehind: (summary: Summary) => Cut | null,
+    ask: () => Promise<SummaryResult>,
+  ): Promise<Made> {
+    const { strategy, limits } = this.#options;
+    const { highTokens, lowTokens } = limits;
     const ahead = await this.#summaries.takeAhead();
-    const early = ahead ? this.#cutBehind(long, ahead) : null;
-    const { highTokens, lowTokens } = this.#limits;
+    const early = ahead ? cutBehind(ahead) : null;
     // What was said since it was made stays, so that less goes than otherwise: half the way down is still a large cut.
     if (ahead && early && this.promptTokens(early.messages) <= (lowTokens + highTokens) / 2)
-      return { cut: early, strategy: 'summarise', fallback: null, summaryPicoUsd: ahead.costPicoUsd };
-    const result = await this.#askSummary(long);
-    const cut = 'summary' in result ? this.#cutBehind(long, result.summary) : null;
-    const isShort = cut !== null && this.promptTokens(cut.messages) <= this.#limits.highTokens;
+      return { cut: early, strategy, fallback: null, summaryPicoUsd: ahead.costPicoUsd };
+    const result = await ask();
+    const cut = 'summary' in result ? cutBehind(result.summary) : null;
+    const isShort = cut !== null && this.promptTokens(cut.messages) <= highTokens * FIT_SHARE;
     if ('summary' in result && isShort)
-      return { cut, strategy: 'summarise', fallback: null, summaryPicoUsd: result.summary.costPicoUsd };
+      return { cut, strategy, fallback: null, summaryPicoUsd: result.summary.costPicoUsd };
     const why = 'problem' in result ? result.problem : 'what came after it was too long still';
     const fallback = `no summary could take their place, so the oldest turns were dropped: ${why}`;
-    const dropped = dropOldest(long.messages, this.#budget(0));
+    const dropped = dropOldest(long.messages, this.#budget(long.messages, 0));
     return { cut: dropped, strategy: 'drop-oldest', fallback, summaryPicoUsd: 0n };
   }
 
@@ -185,13 +244,14 @@ export class Shortener<Body extends RequestParts, Answer extends ConversationAns
    */
   async #askSummary({ history, said, tokens, sentMessages }: LongHistory): Promise<SummaryResult> {
     const { sizes } = this.#requests;
+    const { summaryRequest, limits } = this.#options;
     const results = pendingCalls(history).length > 0 ? said.content.filter(isToolResult) : [];
-    const added = sizes.sum([...results, this.#summaries.request], 'high');
-    if (tokens - sizes.sum(said.content, 'high') + added <= this.#limits.highTokens)
+    const added = sizes.sum([...results, summaryRequest], 'high');
+    if (tokens - sizes.sum(said.content, 'high') + added <= limits.highTokens)
       return this.#summaries.make(history, results);
     const sent = history.slice(0, sentMessages);
-    const sentTokens = this.promptTokens(sent) + sizes.of(this.#summaries.request).high;
-    if (sent.length > 0 && sentTokens <= this.#limits.highTokens) return this.#summaries.make(sent, []);
+    const sentTokens = this.promptTokens(sent) + sizes.of(summaryRequest).high;
+    if (sent.length > 0 && sentTokens <= limits.highTokens) return this.#summaries.make(sent, []);
     return { problem: 'the request for it is over the limit' };
   }
 }

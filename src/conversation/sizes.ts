@@ -27,6 +27,15 @@ export class Sizes {
     return messages.reduce((total, { content }) => total + this.sum(content, edge), 0);
   }
 
+  /** The most that a prompt grows by where other tools and system text take the place of these; below 0: it shrinks. */
+  growth(before: Settings, after: Settings): number {
+    const overhead = this.pinned({ ...after, system: [] }, 'high') - this.sum(after.tools, 'high');
+    const added = before.tools.length === 0 ? overhead : 0;
+    return (['tools', 'system'] as const)
+      .filter((part) => JSON.stringify(before[part]) !== JSON.stringify(after[part]))
+      .reduce((sum, part) => sum + this.sum(after[part], 'high') - this.sum(before[part], 'low'), added);
+  }
+
   /** What stands before the messages, with what the service adds where there are tools (spec 9.6). */
   pinned({ tools, system }: Settings, edge: keyof TokenEstimate = 'tokens'): number {
     const overhead = tools.length > 0 && edge !== 'low' ? this.#facts.toolOverhead.autoTokens : 0;

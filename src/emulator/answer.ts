@@ -123,6 +123,24 @@ export interface WireUsageAnswer {
   readonly speed: 'standard' | 'fast';
 }
 
+/** One entry of `usage.iterations`. */
+interface WireIterationAnswer extends Pick<
+  WireUsageAnswer,
+  | 'input_tokens'
+  | 'output_tokens'
+  | 'cache_read_input_tokens'
+  | 'cache_creation_input_tokens'
+  | 'cache_creation'
+> {
+  readonly type: 'message' | 'compaction';
+  readonly model?: string;
+}
+
+/** A pass that made a summary. */
+export interface CompactionPass extends InputCounters {
+  readonly outputTokens: number;
+}
+
 interface UsageInput {
   readonly counters: InputCounters;
   readonly answer: Answer;
@@ -136,13 +154,9 @@ function countServerTool(content: readonly JsonObject[], name: string): number {
   return content.filter((block) => block['type'] === 'server_tool_use' && block['name'] === name).length;
 }
 
-/** Usage of one or more summed passes. */
-export function composeUsage(input: UsageInput): WireUsageAnswer {
-  const { counters, answer, body, model, countBlock } = input;
-  const tokensOf = (blocks: readonly JsonObject[]): number =>
-    blocks.reduce((sum, block) => sum + countBlock(block, model), 0);
-  const own = answer.content.filter((block) => !isServerToolResult(block));
-  const usesServerTool = own.some((block) => block['type'] === 'server_tool_use');
+function inputMembers(
+  counters: InputCounters,
+): Omit<WireIterationAnswer, 'type' | 'model' | 'output_tokens'> {
   return {
     input_tokens: counters.uncachedTokens,
     cache_creation_input_tokens: counters.write5mTokens + counters.write1hTokens,
@@ -151,6 +165,40 @@ export function composeUsage(input: UsageInput): WireUsageAnswer {
       ephemeral_5m_input_tokens: counters.write5mTokens,
       ephemeral_1h_input_tokens: counters.write1hTokens,
     },
+  };
+}
+
+/** The passes of a request that asks for compaction: that of the summary, if there was one, then the others summed. */
+function composeIterations(
+  compaction: CompactionPass | null,
+  passes: readonly InputCounters[],
+  usage: WireUsageAnswer,
+  model: string,
+): readonly WireIterationAnswer[] {
+  const summary = compaction && {
+    type: 'compaction' as const,
+    ...inputMembers(compaction),
+    output_tokens: compaction.outputTokens,
+  };
+  const message = {
+    type: 'message' as const,
+    model,
+    ...inputMembers(sumPasses(passes)),
+    output_tokens: usage.output_tokens,
+  };
+  return [...(summary ? [summary] : []), ...(passes.length > 0 ? [message] : [])];
+}
+
+/** Usage of one or more summed passes. */
+export function composeUsage(input: UsageInput): WireUsageAnswer {
+  const { counters, answer, body, model, countBlock } = input;
+  const tokensOf = (blocks: readonly JsonObject[]): number =>
+    blocks.reduce((sum, block) => sum + countBlock(block, model), 0);
+  // A summary is the output of its own pass, which the sums leave out (spec 5.3).
+  const own = answer.content.filter((block) => !isServerToolResult(block) && block.type !== 'compaction');
+  const usesServerTool = own.some((block) => block['type'] === 'server_tool_use');
+  return {
+    ...inputMembers(counters),
     output_tokens: tokensOf(own),
     output_tokens_details: {
       thinking_tokens: tokensOf(own.filter((block) => isThinkingType(block['type']))),
@@ -195,18 +243,25 @@ export function composeContainer(body: JsonObject, random: Random, expiresAt: st
 export function composeMessage(
   input: Omit<UsageInput, 'counters'> & {
     readonly passes: readonly InputCounters[];
+    /** null where a summary was asked for and none was due; absent where nobody asked. */
+    readonly compaction?: CompactionPass | null;
     readonly id: string;
     readonly diagnostics: unknown;
     readonly container: WireContainer | null;
   },
 ): { readonly message: WireMessage; readonly startUsage: WireUsageAnswer } {
-  const usage = composeUsage({ ...input, counters: sumPasses(input.passes) });
+  const summed = composeUsage({ ...input, counters: sumPasses(input.passes) });
+  const model = String(input.body['model']);
+  const usage =
+    input.compaction === undefined
+      ? summed
+      : { ...summed, iterations: composeIterations(input.compaction, input.passes, summed, model) };
   const first = composeUsage({ ...input, counters: sumPasses(input.passes.slice(0, 1)) });
   const message: WireMessage = {
     id: input.id,
     type: 'message',
     role: 'assistant',
-    model: String(input.body['model']),
+    model,
     content: input.answer.content,
     stop_reason: input.answer.stopReason,
     stop_sequence: null,

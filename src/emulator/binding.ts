@@ -29,6 +29,26 @@ function writeSignature(model: ModelFacts, conversation: string): string {
   return `sig_01${owner}${conversation}${shortHash(owner + conversation)}`;
 }
 
+/** What a signed summary carries: the prompt and the conversation that it stands for, its text, and a sum. */
+const SUMMARY_SIGNATURE = /^cmp_01([\w-]{43})([\w-]{43})([\w-]{12})([\w-]{12})$/;
+
+interface SummaryBond {
+  readonly prompt: string;
+  readonly conversation: string;
+  readonly text: string;
+}
+
+function writeSummarySignature({ prompt, conversation, text }: SummaryBond): string {
+  const signed = `${prompt}${conversation}${shortHash(text)}`;
+  return `cmp_01${signed}${shortHash(signed)}`;
+}
+
+/** null where the signature is none of ours. */
+function readSummarySignature(signature: string): SummaryBond | null {
+  const [, prompt = '', conversation = '', text = '', sum] = SUMMARY_SIGNATURE.exec(signature) ?? [];
+  return sum === shortHash(`${prompt}${conversation}${text}`) ? { prompt, conversation, text } : null;
+}
+
 type Verdict = 'valid' | 'unreadable' | 'edited';
 
 function judgeSignature(signature: string, model: ModelFacts, conversation: string): Verdict {
@@ -71,6 +91,7 @@ function isFleeting(block: Block, messages: readonly unknown[]): boolean {
 /** What a conversation is, up to any block: tools whatever their order, then every block but thinking. */
 class Conversation {
   #hash: string;
+  #promptHash: string | null = null;
 
   constructor(prompt: Prompt) {
     const tools = prompt.blocks
@@ -83,15 +104,28 @@ class Conversation {
     return this.#hash;
   }
 
+  /** The same up to the first message. */
+  get promptHash(): string {
+    return this.#promptHash ?? this.#hash;
+  }
+
   add(speaker: string, value: JsonObject): void {
-    if (!isThinkingType(value['type']))
+    const bond = value['type'] === 'compaction' ? readSummarySignature(signatureOf(value)) : null;
+    // A summary stands for the conversation that it was made of, so that what was bound to that stays valid.
+    if (bond?.prompt === this.promptHash) this.#hash = bond.conversation;
+    else if (!isThinkingType(value['type']))
       this.#hash = sha256Text(`${this.#hash}\n${speaker}|${describe(value)}`);
   }
 
   addBlock(block: Block, messages: readonly unknown[]): void {
     if (block.level === 'tools' || isFleeting(block, messages)) return;
+    if (block.level === 'messages') this.#promptHash ??= this.#hash;
     this.add(block.role ?? 'prompt', block.value);
   }
+}
+
+function signatureOf(value: JsonObject): string {
+  return stringMember(value, 'signature') ?? '';
 }
 
 function messagesOf(body: JsonObject): readonly unknown[] {
@@ -160,4 +194,22 @@ export function bindThinking(body: JsonObject): (preceding: readonly JsonObject[
     for (const block of preceding) conversation.add('assistant', block);
     return writeSignature(prompt.model.facts, conversation.hash);
   };
+}
+
+/** Signs the summary of a body's conversation: whatever was bound to that stays valid behind it. */
+export function bindSummary(body: JsonObject, text: string): string {
+  const prompt = readPrompt(body);
+  const conversation = new Conversation(prompt);
+  for (const block of prompt.blocks) conversation.addBlock(block, messagesOf(body));
+  return writeSummarySignature({ prompt: conversation.promptHash, conversation: conversation.hash, text });
+}
+
+/** Was a summary's block changed after it was returned? */
+export function summaryProblem(block: JsonObject): ApiError | null {
+  const bond = readSummarySignature(signatureOf(block));
+  const refuse = (code: string, message: string): ApiError =>
+    invalidRequest(`messages.0.content.0.compaction: ${message}`, { error_code: `compaction_${code}` });
+  if (!bond) return refuse('signature_invalid', 'the signature does not verify');
+  const isSame = bond.text === shortHash(String(block['content']));
+  return isSame ? null : refuse('content_mismatch', 'the content differs from what was signed');
 }

@@ -8,6 +8,8 @@ export interface ScriptEntry {
   readonly text?: string | undefined;
   readonly content?: readonly JsonObject[] | undefined;
   readonly stop_reason?: string | undefined;
+  /** What a compaction writes down; null: it fails. */
+  readonly summary?: string | null | undefined;
   /** An error answer with this status. */
   readonly status?: number | undefined;
   readonly error?: string | undefined;
@@ -28,6 +30,7 @@ const scriptEntry: z.ZodType<ScriptEntry> = z.strictObject({
   text: z.string().optional(),
   content: z.array(contentBlock).optional(),
   stop_reason: z.string().optional(),
+  summary: z.string().nullable().optional(),
   status: z.number().int().min(400).max(599).optional(),
   error: z.string().optional(),
   message: z.string().optional(),

@@ -6,16 +6,24 @@ import {
   type CacheEntry,
   type CacheRules,
   type JsonObject,
+  type ModelFacts,
   type OpenQuestions,
 } from '../core/index.ts';
 import { createId, seededRandom, type Random } from '../runtime/index.ts';
 import type { WireMessage } from '../wire/index.ts';
-import { composeAnswer, composeContainer, composeMessage, type WireUsageAnswer } from './answer.ts';
-import { admitThinking, bindThinking, type BindingMode } from './binding.ts';
-import { createCacheServer, type CacheServer, type ShownEntry } from './cache-server.ts';
+import { composeContainer, composeMessage, type WireUsageAnswer } from './answer.ts';
+import { admitThinking, bindSummary, bindThinking, summaryProblem, type BindingMode } from './binding.ts';
+import {
+  createCacheServer,
+  type BillableRequest,
+  type CacheServer,
+  type ShownEntry,
+} from './cache-server.ts';
 import type { EmulatorClock } from './clock.ts';
+import { applyCompacted, compactionProblem, signedBlock } from './compaction.ts';
 import { createDiagnostics, type DiagnosticsService } from './diagnostics.ts';
 import type { ApiError } from './errors.ts';
+import { generate, type Generated } from './generate.ts';
 import { createScriptQueue, scriptedError, type ScriptEntry, type ScriptQueue } from './script.ts';
 import { blockCounter, TOKENIZERS, type CountBlock, type TokenizerName } from './tokenizers.ts';
 import { validateBody, type Endpoint } from './validate.ts';
@@ -145,22 +153,26 @@ class ModelledService implements EmulatorService {
   #accept(body: unknown, endpoint: Endpoint): { readonly body: JsonObject } | { readonly error: ApiError } {
     const error = validateBody(body, endpoint);
     if (error || !isObject(body)) return { error: error ?? internalError };
-    return this.#options.binding === 'strict' ? admitThinking(body) : { body };
+    const isStrict = this.#options.binding === 'strict';
+    const signed = isStrict ? signedBlock(body) : null;
+    const problem = compactionProblem(body) ?? (signed && summaryProblem(signed));
+    if (problem) return { error: problem };
+    const seen = applyCompacted(body);
+    return isStrict ? admitThinking(seen) : { body: seen };
   }
 
   /** Bills a valid request and puts its answer together; the cache moves here and nowhere else. */
   #answer(request: IncomingRequest, body: JsonObject, entry: ScriptEntry | null, isBatch: boolean): Answered {
     const { facts } = resolveModel(String(body['model']));
-    const sign = this.#options.binding === 'strict' ? bindThinking(body) : undefined;
-    const answer = composeAnswer(entry, body, this.#random, sign);
     const startMs = this.#clock.nowMs();
     // A stall before the first byte of a JSON answer is a response that begins later.
     const stallMs = body['stream'] === true ? 0 : (entry?.stallMs ?? 0);
     const readyMs = startMs + (isBatch ? 0 : (request.beginAfterMs ?? this.#options.ttftMs) + stallMs);
     const { workspace, betas } = request;
     const isEvicted = entry?.usage === 'as-if-evicted';
-    const billable = { body, workspace, isBatch, betas, startMs, readyMs, answer: answer.content, isEvicted };
-    const { prompt, passes, written } = this.#cache.bill(billable);
+    const billable = { body, workspace, isBatch, betas, startMs, readyMs, isEvicted };
+    const generated = this.#generate(billable, entry, facts);
+    const { prompt, written } = generated;
     const id = this.createId('msg');
     const countTokens = blockCounter(this.#countBlock, facts);
     const diagnostics = this.#diagnostics.diagnose({
@@ -175,17 +187,32 @@ class ModelledService implements EmulatorService {
     const expiresAt = this.#options.formatTime(startMs + CONTAINER_LIFETIME_MS);
     const container = composeContainer(body, this.#random, expiresAt);
     const parts = {
-      answer,
+      ...generated,
       body,
       model: facts,
       countBlock: this.#countBlock,
       isBatch,
-      passes,
       id,
       diagnostics,
       container,
     };
     return { ...composeMessage(parts), readyMs, written };
+  }
+
+  /** What is answered, and what the cache bills for it. */
+  #generate(
+    billable: Omit<BillableRequest, 'answer'>,
+    entry: ScriptEntry | null,
+    model: ModelFacts,
+  ): Generated {
+    const isStrict = this.#options.binding === 'strict';
+    return generate(billable, entry, {
+      cache: this.#cache,
+      random: this.#random,
+      countTokens: (block) => this.#countBlock(block, model),
+      signThinking: isStrict ? bindThinking : null,
+      signSummary: isStrict ? bindSummary : () => createId('cmp', this.#random, 48),
+    });
   }
 }
 

@@ -1,7 +1,8 @@
-/** Where state is kept: one small port, in memory, in a file, or on a Redis server. */
+/** Where state is kept: one small port, in memory, in a file, on a Redis server or in Postgres. */
 import type { CacheStore } from './cache/cache-store.ts';
 import type { MemcachedCacheOptions } from './cache/memcached-cache.ts';
 import type { RedisCacheOptions } from './cache/redis-cache.ts';
+import type { PostgresStoreOptions } from './postgres/postgres-store.ts';
 import type { ChangeFeed, RedisFeedOptions } from './redis/redis-feed.ts';
 import type { Leases, RedisLeasesOptions } from './redis/redis-leases.ts';
 import type { RedisFlightsOptions, SharedFlights } from './redis/redis-flights.ts';
@@ -19,6 +20,7 @@ export type { RedisCacheOptions } from './cache/redis-cache.ts';
 export { createDocuments, type Documents, type ReadDocument } from './documents.ts';
 export { createMemoryStore, type MemoryStoreOptions } from './memory-store.ts';
 export { placeInStore } from './place-in-store.ts';
+export type { PostgresStoreOptions } from './postgres/postgres-store.ts';
 export type { ChangeFeed, FeedBatch, RedisFeedOptions } from './redis/redis-feed.ts';
 export type { LedFlight, RedisFlightsOptions, SharedFlights } from './redis/redis-flights.ts';
 export type { Leases, RedisLeasesOptions } from './redis/redis-leases.ts';
@@ -77,6 +79,21 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     import('./redis/redis-store.ts'),
   ]);
   return new RedisStore(await openRedisLink({ url: options.url, timeoutMs: options.timeoutMs }), options);
+}
+
+/**
+ * A store in a Postgres database, shared by many machines; the client is loaded by this call, not by importing. The tables
+ * are made by the first call that reaches the server, and a server that is not there fails calls, not the opening.
+ *
+ * @example const store = await openPostgresStore({ url: 'postgres://app@10.0.0.5/app', name: 'chats' });
+ * @throws RangeError for a URL that is none; StoreError `STORE_UNUSABLE` when the package pg is not installed.
+ */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+  const [{ PostgresLink }, { PostgresStore }] = await Promise.all([
+    import('./postgres/postgres-link.ts'),
+    import('./postgres/postgres-store.ts'),
+  ]);
+  return new PostgresStore(await PostgresLink.open(options.url, options.timeoutMs), options);
 }
 
 /**

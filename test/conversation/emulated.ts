@@ -79,7 +79,8 @@ export function words(count: number, seed = 0): string {
   ).join(' ');
 }
 
-/** Does a request ask for a summary? */
+/** Does a request ask for a summary, of the model or of the API? */
 export function asksForSummary(body: { readonly messages: readonly object[] }): boolean {
+  if ('compaction' in body) return true;
   return JSON.stringify(body.messages.at(-1)).includes('Summarise the conversation so far');
 }

@@ -7,8 +7,9 @@ import {
   type Conversation,
   type CutReport,
 } from '../../src/conversation/index.ts';
+import { withoutThinking, type HistoryMessage } from '../../src/conversation/message.ts';
 import type { JsonObject } from '../../src/core/index.ts';
-import { asksForSummary, Emulated, inputTokens, words, type Exchange } from './emulated.ts';
+import { asksForSummary, Emulated, inputTokens, words, type Exchange, type SentMessage } from './emulated.ts';
 import { bare, illegalities, isExtension, markerCount } from './legal.ts';
 
 const effort = Number(process.env['CACHEWRIGHT_EFFORT'] ?? 1);
@@ -30,12 +31,15 @@ const step = fc.record({
   answerWords: fc.integer({ min: 0, max: 120 }),
   gapMs: fc.constantFrom(1_000, 60_000, 299_000, 400_000),
   extra: fc.boolean(),
+  edit: fc.option(fc.constantFrom('system', 'tools', 'model'), { freq: 12 }),
 });
 const HIGH = 9_000;
+const MODELS = ['claude-sonnet-5-5', 'claude-opus-4-6', 'claude-haiku-4-5', 'claude-fable-5-2'];
 const chat = fc.record({
-  model: fc.constantFrom('claude-sonnet-5-5', 'claude-opus-4-6', 'claude-haiku-4-5', 'claude-fable-5-2'),
-  strategy: fc.constantFrom('drop-oldest', 'drop-tool-results', 'summarise'),
+  model: fc.constantFrom(...MODELS),
+  strategy: fc.constantFrom('drop-oldest', 'drop-tool-results', 'summarise', 'api'),
   ahead: fc.boolean(),
+  keepFirstTurns: fc.constantFrom(0, 0, 1, 3),
   failsEvery: fc.constantFrom(0, 7),
   steps: fc.array(step, { minLength: 1, maxLength: 40, size: 'max' }),
 });
@@ -63,6 +67,7 @@ class Play {
       highTokens: HIGH,
       lowTokens: 4_000,
       strategy: plan.strategy,
+      keepFirstTurns: plan.strategy === 'api' ? 0 : plan.keepFirstTurns,
       ...(plan.ahead && { summariseAheadShare: 0.7 }),
       clock: this.emulated.clock,
       onCut: (report) => this.cuts.push(report),
@@ -109,8 +114,21 @@ class Play {
       this.emulated.script({ content, stop_reason: calls > 0 ? 'tool_use' : 'end_turn' });
   }
 
+  #edit(part: NonNullable<Step['edit']>): void {
+    this.#number += 1;
+    const change = {
+      system: { system: words(900, this.#number) },
+      tools: {
+        tools: [{ name: 'look', description: words(9, this.#number), input_schema: { type: 'object' } }],
+      },
+      model: { model: MODELS[this.#number % MODELS.length] ?? this.#plan.model },
+    }[part];
+    this.chat.change(change);
+  }
+
   async run(step_: Step): Promise<void> {
     this.emulated.clock.advance(step_.gapMs);
+    if (step_.edit !== null) this.#edit(step_.edit);
     const content = this.#contentOf(step_);
     if (step_.instruction !== null) this.chat.instruct(this.#name(words(step_.instruction)));
     const say = async (): Promise<void> => {
@@ -134,6 +152,8 @@ function missing(play: Play): readonly string[] {
   return play.said.filter((name) => !kept.includes(name) && !dropped.includes(name));
 }
 
+const isBeginning = ({ role, content }: SentMessage): boolean =>
+  role === 'user' && content.every(({ type }) => type !== 'tool_result');
 const isTurn = ({ body }: Exchange): boolean => body['max_tokens'] === 500;
 
 /** An instruction and no answer that can be kept: what is said next has to stand in front of the instruction. */
@@ -143,16 +163,38 @@ function isUnanswered({ body, answer }: Exchange): boolean {
 }
 
 /** What holds for each request, given the turn that was sent before it. */
-function checkExchange(exchange: Exchange, last: Exchange | undefined, isCut: boolean): void {
+function checkExchange(
+  exchange: Exchange,
+  last: Exchange | undefined,
+  { isCut, isEdited }: { readonly isCut: boolean; readonly isEdited: boolean },
+): void {
   expect(illegalities(exchange)).toEqual([]);
   expect(markerCount(exchange)).toBeLessThanOrEqual(4);
   expect(inputTokens(exchange.answer)).toBeLessThanOrEqual(HIGH);
-  const isFree = !last || (isCut && isTurn(exchange)) || isUnanswered(last);
-  expect(isFree || isExtension(exchange, last)).toBe(true);
+  const isFree = !last || isEdited || (isCut && isTurn(exchange)) || isUnanswered(last);
+  // The API is asked to summarise the older turns alone: what was sent last extends them.
+  const isOlder = !isTurn(exchange) && last !== undefined && isExtension(last, exchange);
+  expect(isFree || isOlder || isExtension(exchange, last)).toBe(true);
+}
+
+/** The first turns stay as they were sent first, whatever has been cut since. */
+function checkFirst({ emulated, chat: kept }: Play, { strategy, keepFirstTurns, steps }: Chat): void {
+  // Behind another prompt thinking is left out everywhere.
+  if (strategy === 'api' || steps.some(({ edit }) => edit !== null)) return;
+  for (const { body } of emulated.exchanges.filter(isTurn)) {
+    const end = body.messages.findIndex(
+      (_message, index) => body.messages.slice(0, index + 1).filter(isBeginning).length > keepFirstTurns,
+    );
+    if (end < 0) continue;
+    expect(bare({ messages: kept.messages.slice(0, end) })).toEqual(
+      bare({ messages: body.messages.slice(0, end) }),
+    );
+    return;
+  }
 }
 
 /** What holds at the end: reads as expected, nothing lost in silence, and the history is what was sent. */
-function checkEnd(play: Play): void {
+function checkEnd(play: Play, plan: Chat): void {
   const { turns, messages } = play.chat;
   for (const { tokens, expectedReadTokens } of turns) {
     const off = Math.abs((tokens?.readTokens ?? 0) - expectedReadTokens);
@@ -160,7 +202,11 @@ function checkEnd(play: Play): void {
   }
   expect(missing(play)).toEqual([]);
   const sent = play.emulated.exchanges.findLast(isTurn)?.body.messages ?? [];
-  expect(bare({ messages: messages.slice(0, sent.length) })).toEqual(bare({ messages: sent }));
+  // An edit may have taken thinking out since, and been followed by something that was too long to be sent.
+  const isEdited = plan.steps.some(({ edit }) => edit !== null);
+  const shown = (list: readonly object[]): readonly object[] =>
+    isEdited ? list.map((message) => withoutThinking(message as HistoryMessage)) : list;
+  expect(bare({ messages: shown(messages.slice(0, sent.length)) })).toEqual(bare({ messages: shown(sent) }));
 }
 
 /** Plays one step; false where what was said was too long for the limit, which ends the chat. */
@@ -178,19 +224,24 @@ async function playStep(play: Play, step_: Step): Promise<boolean> {
     return false;
   }
   for (const exchange of exchanges.slice(before)) {
-    checkExchange(exchange, last, play.cuts.length > cutsBefore);
+    checkExchange(exchange, last, { isCut: play.cuts.length > cutsBefore, isEdited: step_.edit !== null });
     if (isTurn(exchange)) last = exchange;
   }
   return true;
 }
 
 describe('random conversations', () => {
-  it('are legal, extend what was sent, stay under the limit and lose nothing in silence', async () => {
-    const property = fc.asyncProperty(chat, async (plan) => {
-      const play = new Play(plan);
-      for (const each of plan.steps) if (!(await playStep(play, each))) break;
-      checkEnd(play);
-    });
-    await fc.assert(property, { numRuns: 30 * effort });
-  }, 120_000);
+  it(
+    'are legal, extend what was sent, stay under the limit and lose nothing in silence',
+    async () => {
+      const property = fc.asyncProperty(chat, async (plan) => {
+        const play = new Play(plan);
+        for (const each of plan.steps) if (!(await playStep(play, each))) break;
+        checkEnd(play, plan);
+        checkFirst(play, plan);
+      });
+      await fc.assert(property, { numRuns: 30 * effort });
+    },
+    120_000 * Math.max(1, effort),
+  );
 });

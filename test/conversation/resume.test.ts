@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import {
   CheckpointError,
@@ -17,16 +17,38 @@ import {
 import { billTokens, resolveModel, standardPricing, type TokenCounts } from '../../src/core/index.ts';
 import { startEmulator } from '../../src/emulator/index.ts';
 import { seededRandom } from '../../src/runtime/index.ts';
-import { openSqliteStore, type Store } from '../../src/store/index.ts';
+import type { Store } from '../../src/store/index.ts';
 import type { EmulatorState } from '../clients/servers.ts';
-import { digest, MODEL, savedOn, senderTo } from './saved-chat.ts';
+import { hasPostgres, startPostgres, type PostgresServer } from '../support/postgres.ts';
+import { hasRedis, startRedis, type RedisServer } from '../support/redis-server.ts';
+import { digest, MODEL, openPlace, savedOn, senderTo } from './saved-chat.ts';
 
 const EFFORT = Number(process.env['CACHEWRIGHT_EFFORT'] ?? 1);
 /** Two hundred with five times the effort. */
 const CHATS = Math.max(40, Math.ceil(40 * EFFORT));
 const PER_PROCESS = 20;
 const folder = mkdtempSync(join(tmpdir(), 'cachewright-resume-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let postgres: PostgresServer | null = null;
+const redis: RedisServer[] = [];
+beforeAll(async () => {
+  postgres = hasPostgres ? await startPostgres() : null;
+}, 120_000);
+afterAll(async () => {
+  await postgres?.close();
+  for (const server of redis) await server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const STORES = ['a SQLite file', ...(hasRedis ? ['Redis'] : []), ...(hasPostgres ? ['Postgres'] : [])];
+
+/** An empty place of this kind. */
+async function placeFor(kind: string, name: string): Promise<string> {
+  if (kind === 'Postgres' && postgres) return postgres.database(name);
+  if (kind !== 'Redis') return join(folder, `${name}.db`);
+  const server = await startRedis();
+  redis.push(server);
+  return server.url;
+}
 
 /** Turns and digest of what a process last said that it had saved, by chat. */
 type Told = Map<number, { readonly turns: number; readonly digest: string }>;
@@ -106,22 +128,22 @@ async function resumeOne(
   return report;
 }
 
-it(
-  `${CHATS} conversations go on in another process after those that held them were killed`,
+it.each(STORES)(
+  `${CHATS} conversations go on in another process after those that held them were killed, from %s`,
   { timeout: 600_000 },
-  async () => {
+  async (kind) => {
+    const place = await placeFor(kind, 'chats');
     const emulator = await startEmulator({ port: 0, clock: 'manual' });
     const { url } = emulator;
-    const file = join(folder, 'chats.db');
     const random = seededRandom(11);
     const told: Told = new Map();
     const startMs = await advance(url, 1_795_000_000_000);
     for (let first = 0; first < CHATS; first += PER_PROCESS) {
       const lines = PER_PROCESS + Math.floor(random() * 40);
-      await writeAndKill([file, url, String(startMs), String(first), String(PER_PROCESS)], lines, told);
+      await writeAndKill([place, url, String(startMs), String(first), String(PER_PROCESS)], lines, told);
     }
     expect(told.size).toBe(CHATS);
-    const store = await openSqliteStore({ file });
+    const store = await openPlace(place);
     const due = [...told.keys()].map((number) => ({
       number,
       atMs: startMs + Math.floor(random() * 600_000),
@@ -139,35 +161,38 @@ it(
   },
 );
 
-it('refuses what is damaged, cut short or of another, and loses nothing else', async () => {
-  const emulator = await startEmulator({ port: 0, clock: 'manual' });
-  const file = join(folder, 'damaged.db');
-  const told: Told = new Map();
-  await writeAndKill([file, emulator.url, '0', '0', '12'], 14, told);
-  const store = await openSqliteStore({ file });
-  const random = seededRandom(5);
-  for (let number = 0; number < 12; number += 1) {
-    const id = `chat-${number}`;
-    const stored = await store.get(`conversation/${id}`);
-    if (!stored) throw new Error(`${id} is lost`);
-    const { bytes } = stored;
-    const other = await store.get(`conversation/chat-${(number + 3) % 12}`);
-    const flipped = bytes.slice();
-    const at = Math.floor(random() * bytes.length);
-    flipped[at] = (flipped[at] ?? 0) ^ (1 << Math.floor(random() * 8));
-    const damages = [flipped, bytes.slice(0, Math.floor(random() * bytes.length)), other?.bytes ?? bytes];
-    const saved = savedOn(store, number, () => 0);
-    for (const damage of damages) {
-      await store.put(`conversation/${id}`, damage);
-      const problem = await saved.open(id).catch((error: unknown) => error);
-      expect(problem).toBeInstanceOf(CheckpointError);
-      expect(String(problem)).toContain(`the checkpoint of ${id} `);
+it.each(STORES)(
+  'refuses what is damaged, cut short or of another, and loses nothing else, in %s',
+  async (kind) => {
+    const place = await placeFor(kind, 'damaged');
+    const emulator = await startEmulator({ port: 0, clock: 'manual' });
+    const told: Told = new Map();
+    await writeAndKill([place, emulator.url, '0', '0', '12'], 14, told);
+    const store = await openPlace(place);
+    const random = seededRandom(5);
+    for (let number = 0; number < 12; number += 1) {
+      const id = `chat-${number}`;
+      const stored = await store.get(`conversation/${id}`);
+      if (!stored) throw new Error(`${id} is lost`);
+      const { bytes } = stored;
+      const other = await store.get(`conversation/chat-${(number + 3) % 12}`);
+      const flipped = bytes.slice();
+      const at = Math.floor(random() * bytes.length);
+      flipped[at] = (flipped[at] ?? 0) ^ (1 << Math.floor(random() * 8));
+      const damages = [flipped, bytes.slice(0, Math.floor(random() * bytes.length)), other?.bytes ?? bytes];
+      const saved = savedOn(store, number, () => 0);
+      for (const damage of damages) {
+        await store.put(`conversation/${id}`, damage);
+        const problem = await saved.open(id).catch((error: unknown) => error);
+        expect(problem).toBeInstanceOf(CheckpointError);
+        expect(String(problem)).toContain(`the checkpoint of ${id} `);
+      }
+      await store.put(`conversation/${id}`, bytes);
+      expect(
+        digest((await saved.open(id))?.state.messages.slice(0, 2 * (told.get(number)?.turns ?? 0)) ?? []),
+      ).toBe(told.get(number)?.digest);
     }
-    await store.put(`conversation/${id}`, bytes);
-    expect(
-      digest((await saved.open(id))?.state.messages.slice(0, 2 * (told.get(number)?.turns ?? 0)) ?? []),
-    ).toBe(told.get(number)?.digest);
-  }
-  await store.close();
-  await emulator.close();
-});
+    await store.close();
+    await emulator.close();
+  },
+);

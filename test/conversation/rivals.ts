@@ -55,19 +55,21 @@ const text = (role: string, value: string, marker: object = {}): JsonObject => (
   content: [{ type: 'text', text: value, ...marker }],
 });
 
-/** The window of the article: the last ten turns, a marker message behind them once they are long enough. */
-function articleWindow(emulated: Emulated, { model, system }: Script): Talk {
-  const history: { readonly said: string; readonly answer: string; readonly tokens: number }[] = [];
-  return async ({ said, answer }) => {
-    const tokens = history.reduce((sum, turn) => sum + turn.tokens, 0);
-    const messages = history.flatMap((turn) => [text('user', turn.said), text('assistant', turn.answer)]);
-    if (tokens >= 5_000) messages.push(text('user', '[Conversation context above]', MARKER));
-    messages.push(text('user', said));
-    await emulated.send({ model, max_tokens: 1_024, system, messages });
-    history.push({ said, answer, tokens: (said.length + answer.length) / 3 });
-    if (history.length > 10) history.shift();
+/** The window of the article: the last turns, a marker message behind them once they are long enough. */
+const articleWindow =
+  (turnsMax: number) =>
+  (emulated: Emulated, { model, system }: Script): Talk => {
+    const history: { readonly said: string; readonly answer: string; readonly tokens: number }[] = [];
+    return async ({ said, answer }) => {
+      const tokens = history.reduce((sum, turn) => sum + turn.tokens, 0);
+      const messages = history.flatMap((turn) => [text('user', turn.said), text('assistant', turn.answer)]);
+      if (tokens >= 5_000) messages.push(text('user', '[Conversation context above]', MARKER));
+      messages.push(text('user', said));
+      await emulated.send({ model, max_tokens: 1_024, system, messages });
+      history.push({ said, answer, tokens: (said.length + answer.length) / 3 });
+      if (history.length > turnsMax) history.shift();
+    };
   };
-}
 
 /** All of the history, with automatic caching. */
 function unbounded(emulated: Emulated, { model, system }: Script): Talk {
@@ -96,13 +98,21 @@ function dropEachTurn(emulated: Emulated, { model, system, highTokens }: Script)
   };
 }
 
-function ours(strategy: CutStrategy, onCut: () => void) {
+/** Limits of ours other than those of everybody. */
+export interface Marks {
+  readonly highTokens?: number;
+  readonly lowTokens?: number;
+  readonly keepFirstTurns?: number;
+}
+
+function ours(strategy: CutStrategy, onCut: () => void, marks: Marks) {
   return (emulated: Emulated, { model, system, highTokens }: Script): Talk => {
     const chat = conversation({
       model,
       maxTokens: 1_024,
       system,
       highTokens,
+      ...marks,
       strategy,
       summaryTokens: 1_000,
       clock: emulated.clock,
@@ -116,7 +126,13 @@ function ours(strategy: CutStrategy, onCut: () => void) {
   };
 }
 
+/** What the input of all passes of an answer cost: a summary of the API's is in none of the sums (spec 5.3). */
 function inputUsd(model: string, { usage }: EmulatedMessage, atMs: number): number {
+  const listed = usage['iterations'] as readonly EmulatedMessage['usage'][] | undefined;
+  return (listed ?? [usage]).reduce((sum, pass) => sum + passUsd(model, pass, atMs), 0);
+}
+
+function passUsd(model: string, usage: EmulatedMessage['usage'], atMs: number): number {
   const { cache_creation: split } = usage as unknown as {
     readonly cache_creation: {
       readonly ephemeral_5m_input_tokens: number;
@@ -133,11 +149,25 @@ function inputUsd(model: string, { usage }: EmulatedMessage, atMs: number): numb
   return Number(billTokens(resolveModel(model).facts, tokens, standardPricing(atMs)).totalPicoUsd) / 1e12;
 }
 
-export const TALKERS = ['article', 'unbounded', 'drop each turn', 'drop-oldest', 'summarise'] as const;
+/**
+ * The article means its window to hold ten turns. As it is written it holds twice as many, for what it counts in messages
+ * are turns.
+ */
+const ARTICLE_TURNS = 10;
+
+export const TALKERS = [
+  'article',
+  'article as written',
+  'unbounded',
+  'drop each turn',
+  'drop-oldest',
+  'summarise',
+  'api',
+] as const;
 export type Talker = (typeof TALKERS)[number];
 
 /** Runs a chat through one way of keeping a history. */
-export async function runChat(script: Script, talker: Talker): Promise<Outcome> {
+export async function runChat(script: Script, talker: Talker, marks: Marks = {}): Promise<Outcome> {
   const emulated = new Emulated();
   const costs: number[] = [];
   let cuts = 0;
@@ -147,11 +177,13 @@ export async function runChat(script: Script, talker: Talker): Promise<Outcome> 
     firstCut = Math.min(firstCut, costs.length);
   };
   const begin = {
-    article: articleWindow,
+    article: articleWindow(ARTICLE_TURNS),
+    'article as written': articleWindow(2 * ARTICLE_TURNS),
     unbounded,
     'drop each turn': dropEachTurn,
-    'drop-oldest': ours('drop-oldest', count),
-    summarise: ours('summarise', count),
+    'drop-oldest': ours('drop-oldest', count, marks),
+    summarise: ours('summarise', count, marks),
+    api: ours('api', count, marks),
   }[talker];
   const talk = begin(emulated, script);
   let read = 0;

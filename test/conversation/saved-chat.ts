@@ -1,7 +1,7 @@
 import { checkpointer, type Checkpointer } from '../../src/conversation/index.ts';
 import type { RequestParts } from '../../src/planner/index.ts';
 import { sha256Text } from '../../src/runtime/index.ts';
-import type { Store } from '../../src/store/index.ts';
+import { openPostgresStore, openRedisStore, openSqliteStore, type Store } from '../../src/store/index.ts';
 import type { EmulatedMessage } from './emulated.ts';
 
 export const MODEL = 'claude-sonnet-5-5';
@@ -14,6 +14,13 @@ export function promptOf(number: number): {
 } {
   const system = `Chat ${number}. `.repeat(number % 5 === 4 ? 3 : 300);
   return { model: MODEL, maxTokens: 64, system };
+}
+
+/** A store at the URL of a Postgres database or of a Redis server, or in a file. */
+export function openPlace(place: string): Promise<Store> {
+  if (place.startsWith('postgres:')) return openPostgresStore({ url: place, timeoutMs: 30_000 });
+  if (place.startsWith('redis:')) return openRedisStore({ url: place, timeoutMs: 30_000 });
+  return openSqliteStore({ file: place });
 }
 
 export function digest(messages: readonly object[]): string {

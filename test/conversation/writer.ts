@@ -1,12 +1,11 @@
 /** A process that holds conversations and saves them after each turn until it is killed; says what it has saved. */
 import { conversation, type Conversation } from '../../src/conversation/index.ts';
 import type { RequestParts } from '../../src/planner/index.ts';
-import { openSqliteStore } from '../../src/store/index.ts';
 import type { EmulatedMessage } from './emulated.ts';
-import { digest, promptOf, savedOn, senderTo } from './saved-chat.ts';
+import { digest, openPlace, promptOf, savedOn, senderTo } from './saved-chat.ts';
 
-const [file = '', url = '', now = '0', first = '0', count = '1'] = process.argv.slice(2);
-const store = await openSqliteStore({ file });
+const [place = '', url = '', now = '0', first = '0', count = '1'] = process.argv.slice(2);
+const store = await openPlace(place);
 const send = senderTo(url);
 const clock = { nowMs: () => Number(now) };
 const chats = new Map<number, Conversation<RequestParts, EmulatedMessage>>();
