@@ -57,6 +57,11 @@ export interface ConfigFile {
   readonly memcached?: string | undefined;
   readonly ledger?: 'off' | 'memory' | 'file' | undefined;
   readonly ledgerDays?: number | undefined;
+  readonly keepBodies?: number | 'off' | undefined;
+  readonly keepBodiesKib?: number | undefined;
+  readonly keepBodiesMib?: number | undefined;
+  readonly keepBodiesMax?: number | undefined;
+  readonly keepBodiesRedact?: string[] | undefined;
   readonly postgres?: string | undefined;
   readonly otlp?: string | undefined;
   readonly otlpEvery?: number | undefined;
@@ -140,6 +145,11 @@ const configFile: z.ZodType<ConfigFile> = z.strictObject({
   memcached: z.string().min(1).optional(),
   ledger: z.enum(['off', 'memory', 'file']).optional(),
   ledgerDays: z.number().int().positive().optional(),
+  keepBodies: z.union([z.literal('off'), z.number().int().positive().max(99_999)]).optional(),
+  keepBodiesKib: z.number().int().positive().max(8_192).optional(),
+  keepBodiesMib: z.number().int().positive().max(1e6).optional(),
+  keepBodiesMax: z.number().int().positive().max(1e8).optional(),
+  keepBodiesRedact: z.array(z.string().min(1).max(1_000)).max(100).optional(),
   postgres: z.string().min(1).optional(),
   otlp: z.string().min(1).optional(),
   otlpEvery: z.number().positive().optional(),

@@ -6,16 +6,18 @@ import {
   openPostgresLedger,
   openSqliteLedger,
   reachPostgres,
+  type Bodies,
   type Ledger,
 } from '../ledger/index.ts';
 import { CommandError, UsageError } from './errors.ts';
+import { addBodyOptions, checkBodies, openServeBodies, type BodyFlags } from './serve-bodies.ts';
 
 /** Where records can be kept: nowhere, as long as the process lives, in the data folder. */
 const PLACES = ['off', 'memory', 'file'] as const;
 type LedgerPlace = (typeof PLACES)[number];
 
 /** What says where records are kept, and how long. */
-export interface LedgerFlags {
+export interface LedgerFlags extends BodyFlags {
   readonly ledger: LedgerPlace;
   /** Days that records are kept. */
   readonly ledgerDays: number;
@@ -34,8 +36,10 @@ function asProblem(error: unknown): unknown {
   return error instanceof LedgerError ? new CommandError(error.message) : error;
 }
 
-/** `--check`: can records be kept in Postgres, where that is asked for? */
-export async function checkPostgres({ postgres }: LedgerFlags): Promise<void> {
+/** `--check`: can records be kept in Postgres, where that is asked for, and bodies without what patterns name? */
+export async function checkLedger(flags: LedgerFlags): Promise<void> {
+  await checkBodies(flags);
+  const { postgres } = flags;
   if (postgres === undefined) return;
   const failure = await reachPostgres(postgres).catch((error: unknown) => {
     throw asProblem(error);
@@ -43,14 +47,24 @@ export async function checkPostgres({ postgres }: LedgerFlags): Promise<void> {
   if (failure !== null) throw new CommandError(failure);
 }
 
-/** The ledger as the flags want it. */
-export async function openServeLedger(flags: LedgerFlags): Promise<Ledger> {
+async function openRecords(flags: LedgerFlags): Promise<Ledger> {
   const { ledger, ledgerDays: recordDays, dataDir, postgres } = flags;
+  if (postgres !== undefined) return openPostgresLedger(dataDir, { url: postgres, recordDays, tell });
+  if (ledger === 'off') return createMemoryLedger(0);
+  return ledger === 'memory' ? createMemoryLedger() : openSqliteLedger(dataDir, { recordDays, tell });
+}
+
+/** The ledger as the flags want it, and what requests and answers say, where that is kept. */
+export async function openServeLedger(
+  flags: LedgerFlags,
+): Promise<{ readonly ledger: Ledger; readonly bodies: Bodies | null; close(): Promise<void> }> {
   try {
-    if (postgres !== undefined) return await openPostgresLedger(dataDir, { url: postgres, recordDays, tell });
-    if (ledger === 'off') return createMemoryLedger(0);
-    if (ledger === 'memory') return createMemoryLedger();
-    return await openSqliteLedger(dataDir, { recordDays, tell });
+    const bodies = await openServeBodies(flags, tell);
+    const ledger = await openRecords(flags).catch(async (error: unknown) => {
+      await bodies?.close();
+      throw error;
+    });
+    return { ledger, bodies, close: async () => void (await Promise.all([ledger.close(), bodies?.close()])) };
   } catch (error) {
     throw asProblem(error);
   }
@@ -82,4 +96,5 @@ export function addLedgerOptions(command: Command): void {
         'CACHEWRIGHT_POSTGRES',
       ),
     );
+  addBodyOptions(command);
 }

@@ -48,8 +48,12 @@ export interface Door {
    * @example (await door.summary()).savedUsd.noCaching
    */
   summary(filter?: Parameters<Ledger['summary']>[0]): Promise<Awaited<ReturnType<Ledger['summary']>>>;
-  /** One record per HTTP try, newest first; `before` is the id of a record. */
-  records(limit: number, before?: string): Promise<Awaited<ReturnType<Ledger['list']>>>;
+  /** One record per HTTP try, newest first; `before` is the id of a record, and a filter narrows. */
+  records(
+    limit: number,
+    before?: string,
+    filter?: Parameters<Ledger['list']>[2],
+  ): Promise<Awaited<ReturnType<Ledger['list']>>>;
   counters(): DoorCounters;
   /**
    * What keeps requests from being read from the cache, and what to do about it, the dearest first; holds no text of a prompt.
@@ -113,7 +117,7 @@ export function createDoor({
     door: {
       engine,
       summary: async (filter) => ledger.summary(filter),
-      records: async (limit, before) => ledger.list(limit, before),
+      records: async (limit, before, filter) => ledger.list(limit, before, filter),
       counters: () => ({ ...engine.counters, failedSteps }),
       findings: () => engine.findings(),
       ready: async () => void (await kept),

@@ -25,6 +25,8 @@ interface SpanSums {
   readTokens: number;
   writeTokens: number;
   outputTokens: number;
+  /** Of the newest answer. */
+  responseModel: string | null;
   readonly missReasons: Set<string>;
 }
 
@@ -38,11 +40,13 @@ const noSums = (): SpanSums => ({
   readTokens: 0,
   writeTokens: 0,
   outputTokens: 0,
+  responseModel: null,
   missReasons: new Set(),
 });
 
-function addRecord(sums: SpanSums, { usage, cost, savings, misses }: RequestRecord): void {
+function addRecord(sums: SpanSums, { usage, cost, savings, misses, responseModel }: RequestRecord): void {
   sums.requests += 1;
+  sums.responseModel = responseModel ?? sums.responseModel;
   if (cost) sums.costPicoUsd += cost.totalPicoUsd;
   if (savings) {
     sums.noCachingPicoUsd += savings.noCachingPicoUsd;
@@ -76,6 +80,7 @@ interface NotedSpan {
 function usageAttributes(sums: SpanSums, notes: SpanNotes): otelApi.Attributes {
   const written = notes === 'cache_creation' ? 'cache_creation' : 'cache_write';
   return {
+    ...(sums.responseModel !== null && { 'gen_ai.response.model': sums.responseModel }),
     'gen_ai.usage.input_tokens': sums.inputTokens,
     'gen_ai.usage.output_tokens': sums.outputTokens,
     'gen_ai.usage.cache_read.input_tokens': sums.readTokens,

@@ -4,6 +4,7 @@ import {
   defaultCatalogue,
   emptyCacheState,
   totalInputTokens,
+  type CacheEntry,
   type CacheOutcome,
   type TokenCounts,
 } from '../core/index.ts';
@@ -39,11 +40,18 @@ function forecastOf(sent: CacheOutcome, client = sent, automatic = sent): Foreca
     client,
     automatic,
     isInFlight: false,
-    readLeftMs: sent.hit ? 60_000 : null,
+    readEntry: sent.hit && entryUsed(240_000),
     asked: { startMs: AT_MS, state: emptyCacheState },
     begin: nothing,
     cancel: nothing,
   };
+}
+
+/** A five-minute entry that was last used so long before. */
+function entryUsed(ageMs: number): CacheEntry {
+  const usedMs = AT_MS - ageMs;
+  const times = { readyMs: 0, expiresMs: usedMs + 300_000, usedMs };
+  return { prefixId: 'p', partition: 'p', tokens: 1, ttl: '5m', restsOn: null, ...times };
 }
 
 function usageOf(more: Record<string, unknown>): BilledUsage {
@@ -204,7 +212,15 @@ describe('the prediction', () => {
       uncachedTokens: 100,
       estimatedTokens: 1_000,
       readLeftMs: null,
+      readAgeMs: null,
+      readTtl: null,
     });
+  });
+
+  it('says of the entry that is read how old it was, how long it had to live, and what it was written for', () => {
+    const sent = outcome({ readTokens: 500, hit: { blockIndex: 0, tokens: 500 } });
+    const { prediction } = account(usageOf({ cache_read_input_tokens: 500 }), forecastOf(sent));
+    expect(prediction).toMatchObject({ readLeftMs: 60_000, readAgeMs: 240_000, readTtl: '5m' });
   });
 
   it('always adds up to the bill, and no part is negative', () => {

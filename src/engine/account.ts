@@ -76,14 +76,16 @@ export function scaleOutcome(outcome: CacheOutcome, billed: TokenCounts): TokenC
 /** The prediction for the request as sent, in billed tokens. */
 function predictionOf(forecast: Forecast, billed: TokenCounts): Prediction {
   const { readTokens, write5mTokens, write1hTokens, uncachedTokens } = scaleOutcome(forecast.sent, billed);
-  const { sent, readLeftMs } = forecast;
+  const { sent, readEntry, asked } = forecast;
   return {
     readTokens,
     write5mTokens,
     write1hTokens,
     uncachedTokens,
     estimatedTokens: sent.totalTokens,
-    readLeftMs,
+    readLeftMs: readEntry && Math.max(0, readEntry.expiresMs - asked.startMs),
+    readAgeMs: readEntry && Math.max(0, asked.startMs - readEntry.usedMs),
+    readTtl: readEntry && readEntry.ttl,
   };
 }
 

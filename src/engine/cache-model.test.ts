@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { longRequest, words } from '../../test/support/messages.ts';
-import { defaultCacheRules } from '../core/index.ts';
+import { cacheStep, defaultCacheRules, emptyCacheState, toCacheRequest } from '../core/index.ts';
 import type { Analysis } from './analysis.ts';
 import { createCacheModel, type CacheModel, type Forecast } from './cache-model.ts';
 import { analyseRequest } from './index.ts';
@@ -51,6 +51,12 @@ describe('the model beside real traffic', () => {
     expect(next.automatic.readTokens).toBe(next.sent.totalTokens);
   });
 
+  it('says to a client without markers what the step of the cache says', () => {
+    const { client } = ask(createCacheModel(defaultCacheRules), 0);
+    const request = toCacheRequest(analysis.prompt, analysis.chain, []);
+    expect(client).toEqual(cacheStep(emptyCacheState, request, { startMs: 0, readyMs: Infinity })[0]);
+  });
+
   it('puts automatic caching on the last block that can carry it', () => {
     const model = createCacheModel(defaultCacheRules);
     const messages = [
@@ -68,10 +74,12 @@ describe('the model beside real traffic', () => {
 
   it('lets go of what has expired, now and then', () => {
     const model = createCacheModel(defaultCacheRules);
-    ask(model, 0).begin(1);
     const short = analysisOf({ model: 'claude-opus-5-5', messages: [{ role: 'user', content: 'hi' }] });
-    for (let request = 0; request < 512; request += 1) ask(model, 400_000, short);
-    // Swept: it can no longer be told that it has expired.
-    expect(ask(model, 400_001).sent.nearMiss).toBeNull();
+    for (const beganMs of [0, 1_000_000]) {
+      ask(model, beganMs).begin(beganMs + 1);
+      for (let request = 0; request < 512; request += 1) ask(model, beganMs + 400_000, short);
+      // Swept: it can no longer be told that it has expired.
+      expect(ask(model, beganMs + 400_001).sent.nearMiss).toBeNull();
+    }
   });
 });

@@ -7,6 +7,7 @@ import {
   toCacheRequest,
   withdraw,
   type Breakpoint,
+  type CacheEntry,
   type CacheOutcome,
   type CacheRequest,
   type CacheRules,
@@ -31,8 +32,8 @@ export interface Forecast {
     readonly startMs: number;
     readonly state: CacheState;
   };
-  /** How long the entry that is read had yet to live; null where nothing is read. */
-  readonly readLeftMs: number | null;
+  /** The entry that is read, as it was before; null where nothing is read. */
+  readonly readEntry: CacheEntry | null;
   /** The response has begun: what was written can be read. */
   begin(atMs: number): void;
   /** The response never began: nothing was written. */
@@ -50,8 +51,10 @@ export interface CacheModel {
   readableIndex(chain: PrefixChain, nowMs: number): number;
 }
 
-/** Requests between two sweeps, and entries past which everything is forgotten rather than kept. */
-const SWEEP_EVERY = 512;
+/** Requests between two sweeps at the least; and entries that a sweep may look at for each: the more there are, the rarer it is. */
+const SWEEP_EVERY_MIN = 512;
+const VISITS_MAX = 8;
+/** Entries past which everything is forgotten rather than kept. */
 const ENTRIES_MAX = 500_000;
 
 interface Branch {
@@ -68,7 +71,7 @@ type Change = (state: CacheState, written: CacheOutcome['written']) => CacheStat
 
 export function createCacheModel(rules: CacheRules): CacheModel {
   const branches = { sent: empty(), own: empty(), client: empty(), automatic: empty() };
-  let sinceSweep = 0;
+  let untilSweep = SWEEP_EVERY_MIN;
 
   const sweep = (nowMs: number): void => {
     const isShared = branches.own.state === branches.sent.state;
@@ -77,9 +80,11 @@ export function createCacheModel(rules: CacheRules): CacheModel {
       if (branch.state.entries.size > ENTRIES_MAX) branch.state = emptyCacheState;
     }
     if (isShared) branches.own.state = branches.sent.state;
+    untilSweep = Math.max(SWEEP_EVERY_MIN, ...Object.values(branches).map(requestsWorth));
   };
 
   const step = (branch: Branch, analysis: Analysis, breakpoints: readonly Breakpoint[], startMs: number) => {
+    if (breakpoints.length === 0) return readNothing(analysis.chain);
     const request = toCacheRequest(analysis.prompt, analysis.chain, breakpoints);
     const [outcome, next] = cacheStep(branch.state, request, { startMs, readyMs: Infinity }, rules);
     branch.state = next;
@@ -113,7 +118,7 @@ export function createCacheModel(rules: CacheRules): CacheModel {
       return (atMs) => renew(branches, request, atMs, rules);
     },
     forecast(analysis, breakpoints, startMs) {
-      if ((sinceSweep += 1) % SWEEP_EVERY === 0) sweep(startMs);
+      if ((untilSweep -= 1) <= 0) sweep(startMs);
       const before = branches.sent.state;
       const sent = step(branches.sent, analysis, breakpoints, startMs);
       const outcomes: Outcomes = {
@@ -126,13 +131,26 @@ export function createCacheModel(rules: CacheRules): CacheModel {
         ...outcomes,
         isInFlight: analysis.learned.isInFlight,
         asked: { startMs, state: before },
-        readLeftMs: readLeftMs(before, analysis.chain, sent, startMs),
+        readEntry: readEntry(before, analysis.chain, sent),
         begin: (atMs) => settle(outcomes, (state, written) => markReady(state, written, atMs)),
         cancel: () => settle(outcomes, withdraw),
       };
     },
     readableIndex: (chain, nowMs) => readableIndexOf(branches.sent.state, chain, nowMs, rules),
   };
+}
+
+/** What `cacheStep` says to a request that asks for no caching: nothing of the cache changes either (spec 2.2). */
+function readNothing({ cumulativeTokens }: PrefixChain): CacheOutcome {
+  const totalTokens = cumulativeTokens.at(-1) ?? 0;
+  const counters = {
+    readTokens: 0,
+    write1hTokens: 0,
+    write5mTokens: 0,
+    uncachedTokens: totalTokens,
+    totalTokens,
+  };
+  return { ...counters, hit: null, breakpoints: [], written: [], nearMiss: null };
 }
 
 /** A request for a prefix alone, with a breakpoint at its end. */
@@ -160,16 +178,14 @@ function renew(
   own.state = isShared ? sent.state : cacheStep(own.state, request, times, rules)[1];
 }
 
-/** How long what an outcome reads had yet to live. */
-function readLeftMs(
-  before: CacheState,
-  chain: PrefixChain,
-  outcome: CacheOutcome,
-  nowMs: number,
-): number | null {
+/** The entry that an outcome reads: of several for one prefix the one that lives longest. */
+function readEntry(before: CacheState, chain: PrefixChain, outcome: CacheOutcome): CacheEntry | null {
   if (!outcome.hit) return null;
   const entries = before.entries.get(chain.prefixIds[outcome.hit.blockIndex] ?? '') ?? [];
-  return entries.reduce((longest, entry) => Math.max(longest, entry.expiresMs - nowMs), 0);
+  return entries.reduce<CacheEntry | null>(
+    (longest, entry) => (longest && longest.expiresMs >= entry.expiresMs ? longest : entry),
+    null,
+  );
 }
 
 type Outcomes = Pick<Forecast, 'sent' | 'own' | 'client' | 'automatic'>;
@@ -197,6 +213,11 @@ export function areSame(some: readonly Breakpoint[], others: readonly Breakpoint
   const isSame = ({ blockIndex, ttl }: Breakpoint, at: number): boolean =>
     others[at]?.blockIndex === blockIndex && others[at].ttl === ttl;
   return some.length === others.length && some.every(isSame);
+}
+
+/** Requests for which so many entries may be looked at. */
+function requestsWorth({ state }: Branch): number {
+  return state.entries.size / VISITS_MAX;
 }
 
 function empty(): Branch {

@@ -12,9 +12,10 @@ import { GatePass } from './gate.ts';
 import { settlementOf } from './guard-costs.ts';
 import { learn } from './learn.ts';
 import { createRecordId, type Mode } from './options.ts';
-import { modeOf, scopeOf, tagsOf, type IncomingMessageRequest } from './request-facts.ts';
+import { modeOf, routeOf, scopeOf, tagsOf, timesOf, type IncomingMessageRequest } from './request-facts.ts';
 import {
   addedTypes,
+  ANSWERED,
   leaveUntouched,
   prepare,
   readIncoming,
@@ -30,14 +31,14 @@ const MODEL_LENGTH_MAX = 200;
 class OpenExchange implements Exchange {
   readonly id: string;
   readonly #context: EngineContext;
-  readonly #request: IncomingMessageRequest;
+  #request: IncomingMessageRequest;
   readonly #atMs: number;
   readonly #scope: string;
   readonly #mode: Mode;
   /** null: the body is not read. */
   #pass: GatePass | null = null;
   /** Until it is planned, which is when it goes out. */
-  readonly #read: ReadRequest | null = null;
+  #read: ReadRequest | null = null;
   #made: Prepared | null = null;
   readonly #report: MissReport;
   #sentMs: number;
@@ -54,7 +55,7 @@ class OpenExchange implements Exchange {
     this.#request = request;
     this.#report = new MissReport(context);
     this.#atMs = options.clock.nowMs();
-    this.id = createRecordId(options.random);
+    this.id = createRecordId(options);
     this.#scope = scopeOf(request.headers, context.scopeKey);
     this.#mode = modeOf(request.headers, options.mode);
     this.#sentMs = this.#atMs;
@@ -188,8 +189,8 @@ class OpenExchange implements Exchange {
     refusedPlans.add(this.#scope, analysis.prompt.model.facts.id, analysis.plan, addedTypes(analysis));
     this.#tryOwn(() => this.#cancelEntries());
     this.#tryOwn(() => this.#pass?.fail());
-    const bytes = this.#request.body;
-    const original: Prepared = { ...this.#prepared, bytes, forecast: null, ticket: null, isApplied: false };
+    const untouched = { bytes: this.#request.body, forecast: null, ticket: null, isApplied: false };
+    const original: Prepared = { ...this.#prepared, ...untouched };
     this.#made = original;
     this.#isResent = true;
     this.#response = null;
@@ -220,13 +221,24 @@ class OpenExchange implements Exchange {
     const hasFailed = !this.#response || this.#response.status >= 400;
     if (hasFailed) this.#tryOwn(() => this.#cancelEntries());
     if (hasFailed) this.#report.cancel();
-    const settle = (reading: UsageReading): void =>
+    const settle = (reading: UsageReading): void => {
       this.#tryOwn(() => {
-        this.#record(reading, error);
+        this.#record(reading, error ?? reading.error?.type ?? null);
         learn(this.#context, this.#prepared, reading);
       });
+      // Without an answer, whoever sends may yet ask for the bytes.
+      if (this.#response) this.#release();
+    };
     if (this.#tap) this.#tryOwn(() => this.#tap?.finish(settle));
     else settle(NOTHING_READ);
+  }
+
+  /** Lets go of the body: what has grown old with a slow answer is collected late, and all that it holds with it. */
+  #release(): void {
+    this.#request = ANSWERED;
+    this.#made = leaveUntouched(ANSWERED, 'answered');
+    this.#read = this.#pass = this.#tap = null;
+    this.#report.release();
   }
 
   /** Step 5: one record, whatever happened: what was billed, what the model says to it, what was saved. */
@@ -241,10 +253,10 @@ class OpenExchange implements Exchange {
       atMs,
       scope: this.#scope,
       tags: tagsOf(this.#request.headers),
-      // The query may hold a credential.
-      path: this.#request.path.split('?')[0] ?? '',
+      path: routeOf(this.#request.path),
       model: model.slice(0, MODEL_LENGTH_MAX),
       modelNote: analysis?.prompt.model.note ?? null,
+      responseModel: reading.model?.slice(0, MODEL_LENGTH_MAX) ?? null,
       mode: this.#mode,
       messageId: reading.messageId,
       stopReason: reading.stopReason,
@@ -256,27 +268,19 @@ class OpenExchange implements Exchange {
       skipReason,
       isResent: this.#isResent,
       isPartial: reading.started && !reading.complete,
-      error: error ?? reading.error?.type ?? null,
-      ...this.#times,
+      error,
+      status: this.#response?.status ?? 0,
+      ...timesOf({ atMs, firstByteMs: this.#firstByteMs, endMs: options.clock.nowMs() }),
     };
     this.#tryOwn(() => options.integrity.check(record));
     options.ledger.add(record);
     this.#tryOwn(() => this.#request.onRecord?.(record));
   }
 
-  /** How and when it was answered. */
-  get #times(): Pick<RequestRecord, 'status' | 'firstByteMs' | 'totalMs'> {
-    return {
-      status: this.#response?.status ?? 0,
-      firstByteMs: this.#firstByteMs === null ? null : this.#firstByteMs - this.#atMs,
-      totalMs: this.#context.options.clock.nowMs() - this.#atMs,
-    };
-  }
-
   #gateRecord(usage: BilledUsage | null): GateRecord | null {
-    let record: GateRecord | null = null;
-    this.#tryOwn(() => (record = this.#pass?.record(usage, this.#atMs) ?? null));
-    return record;
+    let record: GateRecord | null | undefined = null;
+    this.#tryOwn(() => (record = this.#pass?.record(usage, this.#atMs)));
+    return record ?? null;
   }
 
   /** An answer that cannot be priced still keeps its counters. */

@@ -16,6 +16,7 @@ import { createKeepAlive, type EngineKeepAlive } from './keep-alive.ts';
 import { openExchange } from './exchange.ts';
 import type { Exchange } from './exchange-port.ts';
 import { createFindingsWatch } from './findings.ts';
+import { openKept, watchBodies } from './kept-bodies.ts';
 import { createMissWatch } from './misses.ts';
 import { engineOptions, type EngineOptions } from './options.ts';
 import { watchPast } from './past.ts';
@@ -78,6 +79,8 @@ export interface Engine {
   open(request: IncomingMessageRequest): Exchange;
   /** Requests that are answered without being sent. */
   readonly unsent: UnsentRequests;
+  /** Is told what such a request said; null where bodies are not kept. */
+  readonly keepUnsent: ((id: string, request: IncomingMessageRequest) => void) | null;
 }
 
 /**
@@ -109,14 +112,16 @@ export function createEngine(options: Partial<EngineOptions> = {}): Engine {
     scopeKey: createSecretKey(resolved.secret),
     calibration: {},
   };
+  const watch = watchBodies(context);
   return {
     options: resolved,
     counters: context.counters,
     findings: () => context.findings.list(),
     gate: () => context.gate.totals,
     keepAlive: context.keepAlive,
-    open: (request) => openExchange(context, request),
+    open: watch ? openKept(context, watch) : (request) => openExchange(context, request),
     unsent: createUnsentRequests(context),
+    keepUnsent: watch && ((id, request) => watch(id, request).end()),
   };
 }
 

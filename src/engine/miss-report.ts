@@ -71,6 +71,12 @@ export class MissReport {
     this.#trace?.cancel();
   }
 
+  /** All is said. */
+  release(): void {
+    this.#trace = null;
+    this.#asking = null;
+  }
+
   /** What was billed, held against the model. */
   account(
     usage: BilledUsage | null,

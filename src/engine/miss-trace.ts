@@ -61,8 +61,16 @@ function cachedPart(sent: CacheOutcome, { asked }: Forecast, prompt: PromptOutli
   const blockIndex = written?.blockIndex ?? sent.hit?.blockIndex;
   if (blockIndex === undefined) return null;
   const parts = partsUpToBlock(prompt, blockIndex);
-  const [entry] = asked.state.entries.get(prompt.prefixIds[parts - 1] ?? '') ?? [];
-  return { parts, ttl: written?.ttl ?? entry?.ttl ?? '5m', usedMs: asked.startMs };
+  const ttl = written?.ttl ?? asked.state.entries.get(prompt.prefixIds[parts - 1] ?? '')?.[0]?.ttl ?? '5m';
+  return { parts, ttl, usedMs: asked.startMs };
+}
+
+/** Has the model spoken in it before? */
+function hasAnswer({ prompt: { blocks } }: Analysis, from: number): boolean {
+  for (let index = from; index < blocks.length; index += 1) {
+    if (blocks[index]?.role === 'assistant') return true;
+  }
+  return false;
 }
 
 /** So much of what was expected is all of it, sizes being estimated. */
@@ -77,7 +85,7 @@ export class Trace implements MissTrace {
   readonly #noted: NotedRequest;
   readonly #relations: readonly Relation[];
   readonly #rules: CacheRules;
-  readonly #hasUnseenPast: () => boolean;
+  readonly #hasUnseenPast: boolean;
   readonly #minimum: number;
 
   constructor(
@@ -98,9 +106,8 @@ export class Trace implements MissTrace {
     this.#relations = relations;
     this.#rules = rules;
     this.#minimum = analysis.prompt.model.facts.minCacheableTokens;
-    const { blocks } = analysis.prompt;
-    // A conversation that goes on was begun somewhere.
-    this.#hasUnseenPast = () => hasPast || blocks.some(({ role }) => role === 'assistant');
+    // A conversation that goes on was begun somewhere. Asked now, since the blocks hold on to the whole body.
+    this.#hasUnseenPast = hasPast || hasAnswer(analysis, found.prompt.messagesStart);
     this.shape = shapeOf(found.prompt, bytesByLevel(analysis));
   }
 
@@ -147,7 +154,7 @@ export class Trace implements MissTrace {
       readParts,
       relations: this.#relations,
       isBelowMinimum: total < this.#minimum,
-      hasUnseenPast: this.#hasUnseenPast,
+      hasUnseenPast: () => this.#hasUnseenPast,
     });
     return priceMisses(missed, prompt, { tokens: billed, model, pricing, rules: this.#rules });
   }

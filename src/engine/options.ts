@@ -1,9 +1,9 @@
 import { defaultCacheRules, defaultCatalogue, type CacheRules, type Catalogue } from '../core/index.ts';
 import { LearnedPlanner, NeverWorse } from '../planner/index.ts';
-import { createMemoryLedger, integrity, type Integrity, type Ledger } from '../ledger/index.ts';
+import { createMemoryLedger, integrity, type Bodies, type Integrity, type Ledger } from '../ledger/index.ts';
 import type { KeepAliveOptions } from './keep-alive.ts';
 import {
-  createId,
+  createTimedId,
   secretBytes,
   systemClock,
   systemRandom,
@@ -33,6 +33,8 @@ export interface EngineOptions {
   readonly catalogue: Catalogue;
   readonly rules: CacheRules;
   readonly ledger: Ledger;
+  /** Keeps what requests and answers say, for people to look at. @default null, nothing of it */
+  readonly bodies: Bodies | null;
   /** Holds every bill against its prediction. @default one without hooks */
   readonly integrity: Integrity;
   /** Learns from the requests where breakpoints pay. @default one that knows nothing yet */
@@ -60,6 +62,7 @@ export function engineOptions(given: Partial<EngineOptions>): EngineOptions {
     catalogue: defaultCatalogue,
     rules,
     ledger: createMemoryLedger(),
+    bodies: null,
     integrity: integrity({ catalogue: given.catalogue ?? defaultCatalogue }),
     planner: new LearnedPlanner({ entriesAre: rules.open.entriesAre }),
     guard: new NeverWorse(),
@@ -74,6 +77,6 @@ export function engineOptions(given: Partial<EngineOptions>): EngineOptions {
 }
 
 /** Makes ids of records. */
-export function createRecordId(random: Random): string {
-  return createId('req', random);
+export function createRecordId({ random, clock }: Pick<EngineOptions, 'random' | 'clock'>): string {
+  return createTimedId('req', random, clock.nowMs());
 }

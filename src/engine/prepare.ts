@@ -39,6 +39,9 @@ export function readIncoming(
 
 const ANALYSIS_FAILED: Skipped = { skipReason: 'analysis_failed' };
 
+/** Stands for a request whose answer is over. */
+export const ANSWERED: IncomingMessageRequest = { path: '', headers: {}, body: Buffer.alloc(0) };
+
 /** What goes out for a body that is left as it came. */
 export function leaveUntouched({ body: bytes }: IncomingMessageRequest, skipReason: string): Prepared {
   const nothing = { analysis: null, forecast: null, ticket: null, isBelieved: false, isApplied: false };

@@ -1,3 +1,5 @@
+import { createSecretKey } from 'node:crypto';
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -44,6 +46,23 @@ describe('the scope', () => {
     const headers = { 'x-api-key': 'sk-ant-1' };
     expect(scopeOf(headers, SECRET)).not.toBe(scopeOf(headers, Buffer.alloc(32, 2)));
     expect(scopeOf(headers, SECRET)).not.toContain('sk-ant');
+  });
+
+  it('is the same where pseudonyms are remembered, also after more of them than are', () => {
+    const key = createSecretKey(SECRET);
+    const of = (index: number) => ({
+      'x-api-key': `k${index % 40}`,
+      'anthropic-workspace-id': `w${index % 100}`,
+      'x-cachewright-scope': `${index % 2_200}`,
+    });
+    for (let index = 0; index < 3_000; index += 1) {
+      const headers = of(index);
+      const scope = scopeOf(headers, key);
+      expect(scope).toBe(scopeOf(headers, SECRET));
+      expect(scopeOf({ ...headers }, key)).toBe(scope);
+      expect(scopeOf({ ...headers, 'anthropic-workspace-id': 'other' }, key)).not.toBe(scope);
+    }
+    expect(scopeOf(of(1), createSecretKey(Buffer.alloc(32, 2)))).not.toBe(scopeOf(of(1), key));
   });
 
   it('never joins two that differ, whatever is in the headers', () => {

@@ -9,7 +9,13 @@ import {
   type CacheRequest,
   type PicoUsd,
 } from '../core/index.ts';
-import type { RequestRecord, ResponseTierRecord } from '../ledger/index.ts';
+import {
+  alikeRecord,
+  type AlikeRecords,
+  type HitFacts,
+  type RequestRecord,
+  type ResponseTierRecord,
+} from '../ledger/index.ts';
 import type { SavedRequest } from '../responses/index.ts';
 import { pricingOf, readUsage, type BilledUsage } from '../wire/index.ts';
 import { scaleOutcome } from './account.ts';
@@ -46,6 +52,14 @@ export interface UnsentRequests {
   costNow(saved: SavedRequest): PicoUsd | null;
   /** Notes it in the ledger, as a request that nothing was billed for. */
   record(id: string, request: UnsentRequest): void;
+  /** Takes the records of hits like this one that are over as soon as they have begun. */
+  alike(hit: AlikeHit): AlikeRecords;
+}
+
+/** What tells a hit that was given at once from others. */
+export interface AlikeHit extends Pick<UnsentRequest, 'identity' | 'path' | 'headers' | 'model'> {
+  /** Where the answer was kept, as records say it. */
+  readonly detail: string;
 }
 
 /** Blocks of prompts that are kept to be asked about again. */
@@ -70,13 +84,52 @@ function breakpointsOf({ prompt }: ReadRequest, usage: BilledUsage): readonly Br
 }
 
 /** What records have in common whose requests have path and headers in common. */
-type CommonFacts = Pick<RequestRecord, 'scope' | 'tags' | 'path' | 'mode'>;
+interface CommonFacts extends Pick<RequestRecord, 'scope' | 'tags' | 'path' | 'mode'> {
+  /** What takes records of hits, by where the answer was kept. */
+  readonly alike: Map<string, AlikeRecords>;
+}
 
 const NO_COST = addCosts([]);
+
+/** Kinds of hits of which records are gathered; others are told anew. */
+const KINDS_MAX = 1_000;
+
+/** What a ledger does with hits that are alike, where it does nothing of its own: each is a record like any other. */
+class SingleRecords implements AlikeRecords {
+  readonly #common: RequestRecord;
+  readonly #createId: () => string;
+  readonly #add: (record: RequestRecord) => void;
+  #id = '';
+  #atMs = 0;
+
+  constructor(common: RequestRecord, createId: () => string, add: (record: RequestRecord) => void) {
+    this.#common = common;
+    this.#createId = createId;
+    this.#add = add;
+  }
+
+  begin(atMs: number): string {
+    this.#atMs = atMs;
+    this.#id = this.#createId();
+    return this.#id;
+  }
+
+  end(tookMs: number, facts: HitFacts): void {
+    this.#add(alikeRecord(this.#common, this.#id, this.#atMs, tookMs, facts));
+  }
+}
+
+const GIVEN_AT_ONCE: Omit<ResponseTierRecord, 'detail'> = {
+  outcome: 'hit',
+  ageMs: null,
+  savedPicoUsd: null,
+  savedMs: null,
+};
 
 class Unsent implements UnsentRequests {
   readonly #context: EngineContext;
   readonly #common = new WeakMap<object, CommonFacts>();
+  readonly #kinds = new LRUCache<string, AlikeRecords>({ max: KINDS_MAX });
   readonly #known = new LRUCache<string, KnownRequest>({
     maxSize: KNOWN_BLOCKS_MAX,
     sizeCalculation: ({ request }) => 1 + request.prefixIds.length,
@@ -87,7 +140,7 @@ class Unsent implements UnsentRequests {
   }
 
   createId(): string {
-    return createRecordId(this.#context.options.random);
+    return createRecordId(this.#context.options);
   }
 
   costNow(saved: SavedRequest): PicoUsd | null {
@@ -106,10 +159,48 @@ class Unsent implements UnsentRequests {
   }
 
   record(id: string, request: UnsentRequest): void {
-    const { options } = this.#context;
+    this.#add(this.#recordOf(id, request, this.#context.options.clock.nowMs() - request.atMs));
+  }
+
+  alike(hit: AlikeHit): AlikeRecords {
+    const common = this.#commonOf(hit);
+    const known = common.alike.get(hit.detail);
+    if (known) return known;
+    const { scope, tags, path, mode } = common;
+    const kind = JSON.stringify([scope, tags, path, mode, hit.model, hit.detail]);
+    const alike = this.#kinds.get(kind) ?? this.#openKind(hit);
+    this.#kinds.set(kind, alike);
+    common.alike.set(hit.detail, alike);
+    return alike;
+  }
+
+  #openKind(hit: AlikeHit): AlikeRecords {
+    const responses: ResponseTierRecord = { ...GIVEN_AT_ONCE, detail: hit.detail };
+    const request = { ...hit, atMs: 0, status: 200, responses, error: null, firstByteMs: 0 };
+    const common = this.#recordOf('', request, 0);
+    const { ledger } = this.#context.options;
+    return (
+      ledger.alike?.(common) ??
+      new SingleRecords(
+        common,
+        () => this.createId(),
+        (record) => this.#add(record),
+      )
+    );
+  }
+
+  #add(record: RequestRecord): void {
+    try {
+      this.#context.options.ledger.add(record);
+    } catch {
+      this.#context.counters.failedAccounts += 1;
+    }
+  }
+
+  #recordOf(id: string, request: UnsentRequest, totalMs: number): RequestRecord {
     const { model, atMs, status, responses, error, firstByteMs } = request;
     const { scope, tags, path, mode } = this.#commonOf(request);
-    const record: RequestRecord = {
+    return {
       id,
       atMs,
       scope,
@@ -136,16 +227,11 @@ class Unsent implements UnsentRequests {
       isPartial: false,
       error,
       firstByteMs,
-      totalMs: options.clock.nowMs() - atMs,
+      totalMs,
     };
-    try {
-      options.ledger.add(record);
-    } catch {
-      this.#context.counters.failedAccounts += 1;
-    }
   }
 
-  #commonOf({ identity, path, headers }: UnsentRequest): CommonFacts {
+  #commonOf({ identity, path, headers }: Pick<UnsentRequest, 'identity' | 'path' | 'headers'>): CommonFacts {
     const known = this.#common.get(identity);
     if (known) return known;
     const { options, scopeKey } = this.#context;
@@ -155,6 +241,7 @@ class Unsent implements UnsentRequests {
       // The query may hold a credential.
       path: path.split('?')[0] ?? '',
       mode: modeOf(headers, options.mode),
+      alike: new Map<string, AlikeRecords>(),
     };
     this.#common.set(identity, common);
     return common;

@@ -5,7 +5,13 @@ import { CleanUp, startTestGateway } from '../../test/support/gateway.ts';
 import { answerTo, bodyOf, getJson, open } from '../../test/support/http-client.ts';
 import { watchLedger } from '../../test/support/ledger.ts';
 import { costOf, recordOf, usageOf } from '../../test/support/record.ts';
-import { LedgerError, type RequestRecord } from '../ledger/index.ts';
+import {
+  LedgerError,
+  nothingKnown,
+  type Miss,
+  type MissReason,
+  type RequestRecord,
+} from '../ledger/index.ts';
 
 const cleanUp = new CleanUp();
 afterEach(() => cleanUp.run());
@@ -61,6 +67,51 @@ describe('GET /api/v1/export', () => {
     expect(said).not.toHaveBeenCalled();
     said.mockRestore();
   });
+});
+
+describe('GET /api/v1/requests', () => {
+  const miss = (reason: MissReason): Miss => ({
+    reason,
+    tokens: 1,
+    costPicoUsd: 1n,
+    evidence: nothingKnown,
+  });
+  const records = [
+    recordOf({ id: 'a', atMs: 1_000, scope: 's', model: 'm', tags: ['x'], cost: costOf(5_000_000_000n) }),
+    recordOf({ id: 'b', atMs: 2_000, scope: 's', misses: [miss('expired')], cost: costOf(20_000_000_000n) }),
+    recordOf({ id: 'c', atMs: 3_000, scope: 't', misses: [miss('in_flight'), miss('expired')] }),
+    recordOf({ id: 'd', atMs: 4_000, tags: ['x', 'y'], cost: costOf(30_000_000_000n) }),
+  ];
+
+  it.each([
+    ['', 'dcba'],
+    ['?scope=s', 'ba'],
+    ['?model=m', 'a'],
+    ['?tag=x', 'da'],
+    ['?reason=expired', 'cb'],
+    ['?minCostUsd=0.02', 'db'],
+    ['?minCostUsd=2e-2&reason=expired', 'b'],
+    ['?from=2000&to=1970-01-01T00:00:04Z', 'cb'],
+    ['?tag=x&before=d', 'a'],
+    ['?tag=x&limit=1', 'd'],
+    ['?reason=nonsense', ''],
+  ])('%s', async (query, ids) => {
+    const ledger = watchLedger();
+    for (const record of records) ledger.add(record);
+    const gateway = cleanUp.add(await startTestGateway('http://127.0.0.1:9', { engine: { ledger } }));
+    const { status, value } = await getJson(gateway.admin.url, `/api/v1/requests${query}`);
+    expect(status).toBe(200);
+    expect(value.requests.map(({ id }: { id: string }) => id).join('')).toBe(ids);
+  });
+
+  it.each(['minCostUsd=', 'minCostUsd=-1', 'minCostUsd=much', 'from=yesterday'])(
+    'refuses %s in a sentence',
+    async (query) => {
+      const gateway = cleanUp.add(await startTestGateway('http://127.0.0.1:9'));
+      const { status, value } = await getJson(gateway.admin.url, `/api/v1/requests?${query}`);
+      expect([status, value.error]).toEqual([400, expect.stringContaining(query.split('=')[0] ?? '')]);
+    },
+  );
 });
 
 describe('a ledger that cannot be read', () => {

@@ -4,12 +4,13 @@ import {
   EXPORT_FORMATS,
   exportRows,
   showRecord,
+  showReuse,
   showTimelineRow,
   type ExportFormat,
   type Ledger,
   type TimelineRow,
 } from '../ledger/index.ts';
-import { BadQueryError, readFilter, readWhole, readWord } from './admin-query.ts';
+import { BadQueryError, readFilter, readListFilter, readWhole, readWord } from './admin-query.ts';
 
 /** Records in one answer of `/api/v1/requests`: by default and at the most. */
 const LIMIT = { min: 1, max: 1_000, otherwise: 100 };
@@ -86,7 +87,7 @@ export function addLedgerRoutes(app: Hono, ledger: Ledger): void {
   app.get('/api/v1/summary', async (context) => context.json(await ledger.summary(readFilter(context))));
   app.get('/api/v1/requests', async (context) => {
     const limit = readWhole(context, 'limit', LIMIT);
-    const records = await ledger.list(limit, context.req.query('before'));
+    const records = await ledger.list(limit, context.req.query('before'), readListFilter(context));
     return context.json({ requests: records.map(showRecord) });
   });
   app.get('/api/v1/timeline', async (context) => {
@@ -94,6 +95,9 @@ export function addLedgerRoutes(app: Hono, ledger: Ledger): void {
     const rows = await readTimeline(ledger, readFilter(context), bucketMs);
     return streamed(context, timelineText(bucketMs, rows), { 'content-type': 'application/json' });
   });
+  app.get('/api/v1/reuse', async (context) =>
+    context.json(showReuse(await ledger.reuse(readFilter(context)))),
+  );
   app.get('/api/v1/export', async (context) => {
     const format = readWord(context, 'format', EXPORT_FORMATS);
     const filter = readFilter(context);

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 
-import type { RecordFilter } from '../ledger/index.ts';
+import type { ListFilter, RecordFilter } from '../ledger/index.ts';
 import { parseTimestamp } from '../runtime/index.ts';
 
 /** A query that cannot be understood: a sentence for the caller. */
@@ -39,6 +39,23 @@ export function readWord<Word extends string>(context: Context, name: string, wo
   const found = words.find((word) => word === text);
   if (found !== undefined) return found;
   throw new BadQueryError(`${name} must be one of ${words.join(', ')}, got ${shorten(text ?? '')}`);
+}
+
+const PICO_PER_USD = 1e12;
+
+/** Dollars as whole pico-dollars. */
+function parseUsd(name: string, text: string | undefined): bigint | undefined {
+  if (text === undefined) return undefined;
+  const usd = text.trim() === '' ? Number.NaN : Number(text);
+  if (usd >= 0 && usd <= 1e9) return BigInt(Math.round(usd * PICO_PER_USD));
+  throw new BadQueryError(`${name} must be dollars from 0 to 1e9, got ${shorten(text)}`);
+}
+
+/** What narrows a list: `reason` and `minCostUsd` besides. */
+export function readListFilter(context: Context): ListFilter {
+  const reason = context.req.query('reason');
+  const minCostPicoUsd = parseUsd('minCostUsd', context.req.query('minCostUsd'));
+  return { ...readFilter(context), reason, minCostPicoUsd };
 }
 
 /** `from`, `to`, `scope`, `model` and `tag`. */

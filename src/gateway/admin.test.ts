@@ -378,6 +378,7 @@ describe('the rest', () => {
       value: {
         ok: true,
         ledger: { waiting: 0, dropped: 0, problem: null },
+        bodies: null,
         counters: { failedAnalyses: 0, failedAccounts: 0, refusedPlans: 0 },
       },
     });

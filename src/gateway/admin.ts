@@ -10,6 +10,7 @@ import {
 } from '../engine/index.ts';
 import { LedgerError, type Alerts } from '../ledger/index.ts';
 import { addAlertRoutes } from './admin-alerts.ts';
+import { addBodyRoutes } from './admin-bodies.ts';
 import { addKeepAliveRoutes } from './admin-keep-alive.ts';
 import { addResponseRoutes } from './admin-responses.ts';
 import { refuseAdmin, type AdminGuardOptions } from './admin-guard.ts';
@@ -101,14 +102,17 @@ export function createAdmin(options: AdminOptions): Hono {
     }),
   );
   app.get('/healthz', (context) => context.json({ ok: true }));
-  app.get('/readyz', (context) =>
-    context.json({ ok: true, ledger: engine.options.ledger.health(), counters: engine.counters }),
-  );
+  app.get('/readyz', (context) => {
+    const { ledger, bodies } = engine.options;
+    const parts = { ledger: ledger.health(), bodies: bodies?.health() ?? null };
+    return context.json({ ok: true, ...parts, counters: engine.counters });
+  });
   app.get('/metrics', async (context) =>
     context.text(await options.renderMetrics(), 200, { 'content-type': PROMETHEUS_TYPE }),
   );
   app.get('/api/v1/openapi.json', (context) => context.json(describeAdmin(new Set(pathsOf(app, null)))));
   addLedgerRoutes(app, engine.options.ledger);
+  addBodyRoutes(app, engine.options.bodies);
   addWatchRoutes(app, engine);
   addKeepAliveRoutes(app, options.keeper);
   addAlertRoutes(app, engine.options.integrity, options.alerts);

@@ -18,6 +18,7 @@ import {
   type JsonSchema,
   type Members,
 } from './openapi-parts.ts';
+import { bodiesHealthSchema, bodiesSchema, bodyChoiceSchema } from './openapi-bodies.ts';
 import { recordSchema } from './openapi-records.ts';
 
 const savedUsd = object({ noCaching: usd, client: usd, automatic: usd }, 'Signed: negative is a loss.');
@@ -64,6 +65,19 @@ const timelineRow = object({
   ownCostUsd: usd,
   misses: listOf(object({ ...missSum, tokens: whole })),
 });
+
+const reuseBin = object(
+  {
+    fromMs: decimal,
+    toMs: orNull(decimal),
+    read5m: { ...whole, description: 'Requests that read an entry of five minutes.' },
+    read1h: { ...whole, description: 'Requests that read an entry of an hour.' },
+    expired: { ...whole, description: 'Requests that came too late.' },
+    expiredCostPicoUsd: picoUsd,
+    expiredCostUsd: { ...usd, description: 'What that cost beyond reading.' },
+  },
+  'Requests that wanted a prefix again so long after its last use: from one time on, and before another.',
+);
 
 const finding = object({
   code: text,
@@ -170,6 +184,7 @@ const purgeOrder: JsonSchema = {
 const ready = object({
   ok: flag,
   ledger: object({ waiting: whole, dropped: whole, problem: orNull(text) }),
+  bodies: orNull(bodiesHealthSchema),
   counters: object({ failedAnalyses: whole, failedAccounts: whole, refusedPlans: whole }),
 });
 
@@ -221,8 +236,15 @@ export const openApiSchemas: Members = {
   Ready: ready,
   Summary: summary,
   Timeline: object({ bucketMs: whole, rows: listOf(timelineRow) }),
+  Reuse: object({
+    bins: listOf(reuseBin),
+    unknown: { ...whole, description: 'Requests of which nobody knows after how long.' },
+  }),
   Record: recordSchema,
   Records: object({ requests: listOf(named('Record')) }),
+  Bodies: bodiesSchema,
+  BodyChoice: bodyChoiceSchema,
+  BodiesPurged: object({ purged: named('BodyChoice'), requests: whole }),
   Findings: object({ findings: listOf(finding) }),
   Gate: gate,
   Integrity: integrity,

@@ -1,11 +1,11 @@
 import type { JsonSchema } from './openapi-parts.ts';
 import { openApiSchemas } from './openapi-schemas.ts';
 
-/** A parameter of a query. */
+/** A parameter of a query, or a part of a path. */
 interface Parameter {
   readonly name: string;
-  readonly in: 'query';
-  readonly required: false;
+  readonly in: 'query' | 'path';
+  readonly required: boolean;
   readonly description: string;
   readonly schema: JsonSchema;
 }
@@ -114,10 +114,36 @@ const paths: OpenApiDocument['paths'] = {
       ],
     }),
   },
+  '/api/v1/reuse': {
+    get: operation('reuse', 'How long after their last use prefixes were wanted again.', jsonOf('Reuse'), {
+      responses: unreadable,
+      parameters: narrowing,
+    }),
+  },
   '/api/v1/requests': {
     get: operation('requests', 'Records, newest first.', jsonOf('Records'), {
       responses: unreadable,
-      parameters: [limit, parameter('before', 'Id of a record that all given ones are older than.')],
+      parameters: [
+        limit,
+        parameter('before', 'Id of a record that all given ones are older than.'),
+        ...narrowing,
+        parameter('reason', 'Of a miss: those that missed something for it.'),
+        parameter('minCostUsd', 'Those that cost so many dollars or more.', { type: 'number', minimum: 0 }),
+      ],
+    }),
+  },
+  '/api/v1/requests/{id}/body': {
+    get: operation('bodies', 'What a request and its answer said, where that is kept.', jsonOf('Bodies'), {
+      responses: unreadable,
+      parameters: [
+        { ...parameter('id', 'Of the record, as x-cachewright-id has it.'), in: 'path', required: true },
+      ],
+    }),
+  },
+  '/api/v1/bodies/purge': {
+    post: operation('purgeBodies', 'Removes bodies that are kept.', jsonOf('BodiesPurged'), {
+      responses: unreadable,
+      requestBody: { required: true, content: jsonOf('BodyChoice') },
     }),
   },
   '/api/v1/export': {
@@ -197,6 +223,7 @@ export const openApiDocument: OpenApiDocument = {
 
 /** The same without paths that a gateway does not have, for parts of it can be left out. */
 export function describeAdmin(served: ReadonlySet<string>): OpenApiDocument {
-  const there = Object.entries(paths).filter(([path]) => served.has(path));
+  const routeOf = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
+  const there = Object.entries(paths).filter(([path]) => served.has(routeOf(path)));
   return { ...openApiDocument, paths: Object.fromEntries(there) };
 }

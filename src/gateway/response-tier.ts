@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createZstdDecompress } from 'node:zlib';
 
@@ -14,21 +14,25 @@ type Eligible = Extract<NonNullable<ReturnType<ResponseTier['prepare']>>, { read
 /** A request as the tier reads it. */
 class TierCall implements Call {
   readonly target: string;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly origin: NonNullable<Call['origin']>;
   readonly body: Buffer;
+  readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  #headers: Readonly<Record<string, string>> | null = null;
   #leaving: AbortController | null = null;
 
-  constructor(
-    target: string,
-    headers: Readonly<Record<string, string>>,
-    body: Buffer,
-    response: ServerResponse,
-  ) {
-    this.target = target;
-    this.headers = headers;
+  constructor(request: IncomingMessage, body: Buffer, response: ServerResponse) {
+    this.target = request.url ?? '/';
+    this.origin = { connection: request.socket, rawHeaders: request.rawHeaders };
     this.body = body;
+    this.#request = request;
     this.#response = response;
+  }
+
+  /** As texts; made once somebody asks, which the next request of the same client does not. */
+  get headers(): Readonly<Record<string, string>> {
+    this.#headers ??= textsOf(this.#request.headers);
+    return this.#headers;
   }
 
   /** Over when its client leaves; made once somebody asks, which a hit at once does not. */
@@ -46,18 +50,17 @@ class TierCall implements Call {
 }
 
 /** A request as the tier reads it; over when its client leaves. */
-export function tierCall(
-  path: string,
-  headers: IncomingHttpHeaders,
-  body: Buffer,
-  response: ServerResponse,
-): Call {
+export function tierCall(request: IncomingMessage, body: Buffer, response: ServerResponse): Call {
+  return new TierCall(request, body, response);
+}
+
+function textsOf(headers: IncomingHttpHeaders): Record<string, string> {
   const texts: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];
     if (value !== undefined) texts[name] = typeof value === 'string' ? value : String(value);
   }
-  return new TierCall(path, texts, body, response);
+  return texts;
 }
 
 const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>> = {
@@ -78,6 +81,7 @@ function decoded(answer: UpstreamAnswer, body: CapturedAnswer): UpstreamAnswer {
   return { ...answer, headers, body: body.pipe(decoder) };
 }
 
+type Taken = NonNullable<ReturnType<Eligible['take']>>;
 type Head = Record<string, string | number>;
 
 /** Writes a whole answer in one piece. */
@@ -198,7 +202,35 @@ async function writeAnswer(request: TierRequest, given: CachedAnswer, atMs: numb
 }
 
 /**
- * Answers a client from what is kept, from another client's answer, or by a request of its own.
+ * Answers a client from memory, where that can be done at once and in one piece.
+ *
+ * @returns the id of the record; null: `answerFromTier` has to be asked
+ */
+export function takeFromTier(request: TierRequest): string | null {
+  const atMs = request.engine.options.clock.nowMs();
+  const taken = request.response.destroyed ? null : request.prepared.take();
+  return taken && giveTaken(request, taken, atMs);
+}
+
+/** Writes a hit in one go, and notes it. */
+function giveTaken(
+  { prepared: { identity }, engine, path, headers, response }: TierRequest,
+  { headers: head, whole, served }: Taken,
+  atMs: number,
+): string {
+  const hit = { identity, path, headers, model: served.model ?? '', detail: served.tier };
+  const records = engine.unsent.alike(hit);
+  const id = records.begin(atMs);
+  response.sendDate = false;
+  response.writeHead(200, [...head, 'x-cachewright-id', id]);
+  response.end(whole);
+  records.end(engine.options.clock.nowMs() - atMs, served);
+  return id;
+}
+
+/**
+ * Answers a client from what is kept, from another client's answer, or by a request of its own; to be asked after
+ * `takeFromTier`.
  *
  * @returns the id of the record of a request that was not sent; null of one that was
  */
@@ -206,6 +238,8 @@ export async function answerFromTier(request: TierRequest): Promise<string | nul
   const { prepared, engine, response, open } = request;
   const atMs = engine.options.clock.nowMs();
   try {
+    const taken = await prepared.look();
+    if (taken) return giveTaken(request, taken, atMs);
     const answer = await prepared.answer((_body, _headers, signal) => sendCaptured(open, signal));
     return await writeAnswer(request, answer, atMs);
   } catch (error) {

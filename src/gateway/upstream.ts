@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 
-import { Agent, EnvHttpProxyAgent, type Dispatcher } from 'undici';
+import { EnvHttpProxyAgent, Pool, type Dispatcher } from 'undici';
 
 /** Where requests go, and how. */
 export interface UpstreamOptions {
@@ -54,7 +54,7 @@ export interface Upstream {
 const CONNECT_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 30_000;
 
-function createDispatcher(options: UpstreamOptions): Dispatcher {
+function createDispatcher(options: UpstreamOptions, origin: string): Dispatcher {
   const settings = {
     connect: { timeout: CONNECT_TIMEOUT_MS },
     headersTimeout: options.responseTimeoutMs,
@@ -62,7 +62,9 @@ function createDispatcher(options: UpstreamOptions): Dispatcher {
     keepAliveTimeout: KEEP_ALIVE_MS,
     allowH2: false,
   };
-  return options.proxy ? new EnvHttpProxyAgent({ ...settings, ...options.proxy }) : new Agent(settings);
+  return options.proxy
+    ? new EnvHttpProxyAgent({ ...settings, ...options.proxy })
+    : new Pool(origin, settings);
 }
 
 /** Headers as pairs: of a flat list undici's proxy agent keeps only the last line of each name. */
@@ -72,52 +74,80 @@ function headerPairs(flat: readonly string[]): ReadonlySet<[string, string]> {
   return pairs;
 }
 
+/** One request under way: told by undici what comes back, and by us when to stop. */
+class Sending implements Dispatcher.DispatchHandler, UpstreamCall {
+  readonly #sink: UpstreamSink;
+  #controller: Dispatcher.DispatchController | null = null;
+  #abortReason: Error | null = null;
+
+  constructor(sink: UpstreamSink) {
+    this.#sink = sink;
+  }
+
+  resume(): void {
+    this.#controller?.resume();
+  }
+
+  abort(reason: Error): void {
+    this.#abortReason = reason;
+    this.#controller?.abort(reason);
+  }
+
+  onRequestStart(started: Dispatcher.DispatchController): void {
+    this.#controller = started;
+    if (this.#abortReason) started.abort(this.#abortReason);
+  }
+
+  onResponseStart(
+    started: Dispatcher.DispatchController,
+    status: number,
+    _headers: unknown,
+    statusText?: string,
+  ): void {
+    // Interim answers (RFC 9110 15.2) are for this hop; the final one is still to come.
+    if (status < 200) return;
+    const { rawHeaders } = started;
+    try {
+      this.#sink.head(status, statusText ?? '', Array.isArray(rawHeaders) ? rawHeaders : []);
+    } catch (error) {
+      // undici would go on as if nothing had happened, and the client would wait for ever.
+      started.abort(error instanceof Error ? error : new Error('the head could not be passed on'));
+    }
+  }
+
+  onResponseData(running: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#sink.chunk(chunk)) running.pause();
+  }
+
+  onResponseEnd(): void {
+    this.#sink.end();
+  }
+
+  onResponseError(_failed: unknown, error: Error): void {
+    this.#sink.fail(error);
+  }
+}
+
 /** An upstream at a URL; nothing is connected until the first request. */
 export function createUpstream(options: UpstreamOptions): Upstream {
-  const target = new URL(options.url);
-  const prefix = target.pathname.replace(/\/+$/, '');
-  const dispatcher = createDispatcher(options);
+  const { origin, pathname } = new URL(options.url);
+  const prefix = pathname.replace(/\/+$/, '');
+  const dispatcher = createDispatcher(options, origin);
   return {
-    url: target.origin + prefix,
-    send(request, sink) {
-      let controller: Dispatcher.DispatchController | null = null;
-      let abortReason: Error | null = null;
-      const outgoing: Dispatcher.DispatchOptions = {
-        origin: target.origin,
-        path: prefix + request.path,
-        method: request.method,
-        headers: options.proxy ? headerPairs(request.headers) : request.headers,
-        body: request.body,
-      };
-      dispatcher.dispatch(outgoing, {
-        onRequestStart(started) {
-          controller = started;
-          if (abortReason) started.abort(abortReason);
+    url: origin + prefix,
+    send({ path, method, headers, body }, sink) {
+      const sending = new Sending(sink);
+      dispatcher.dispatch(
+        {
+          origin,
+          path: prefix + path,
+          method,
+          headers: options.proxy ? headerPairs(headers) : headers,
+          body,
         },
-        onResponseStart(started, status, _headers, statusText) {
-          // Interim answers (RFC 9110 15.2) are for this hop; the final one is still to come.
-          if (status < 200) return;
-          const { rawHeaders } = started;
-          try {
-            sink.head(status, statusText ?? '', Array.isArray(rawHeaders) ? rawHeaders : []);
-          } catch (error) {
-            // undici would go on as if nothing had happened, and the client would wait for ever.
-            started.abort(error instanceof Error ? error : new Error('the head could not be passed on'));
-          }
-        },
-        onResponseData(running, chunk) {
-          if (!sink.chunk(chunk)) running.pause();
-        },
-        onResponseEnd: () => sink.end(),
-        onResponseError: (_failed, error) => sink.fail(error),
-      });
-      return {
-        resume: () => controller?.resume(),
-        abort(reason) {
-          abortReason = reason;
-          controller?.abort(reason);
-        },
-      };
+        sending,
+      );
+      return sending;
     },
     close: () => dispatcher.close(),
   };

@@ -10,6 +10,7 @@ export {
   type LedgerErrorCode,
   type LedgerHealth,
   type LedgerReader,
+  type ListFilter,
   type MissSum,
   type OpenLedger,
   type RecordFilter,
@@ -17,8 +18,24 @@ export {
   type Summary,
   type TimelineRow,
 } from './ledger.ts';
+export { alikeRecord, type AlikeRecords, type HitFacts } from './alike.ts';
 export { createMemoryLedger, RECORDS_MAX, type MemoryLedger } from './memory-ledger.ts';
 export { summarise } from './totals.ts';
+export { REUSE_BOUNDS_MS, reuseOf, type RecordReuse, type Reuse, type ReuseBin } from './reuse.ts';
+export {
+  BODIES_FILE,
+  checkBodyPatterns,
+  defaultBodyLimits,
+  openBodies,
+  type Bodies,
+  type BodiesHealth,
+  type BodyChoice,
+  type BodyLimits,
+  type BodyOptions,
+  type BodyWatch,
+  type KeptBodies,
+  type KeptBody,
+} from './bodies/index.ts';
 export {
   alerts,
   defaultRules,
@@ -56,6 +73,7 @@ export {
   formatExactUsd,
   REPORT_SPLITS,
   showRecord,
+  showReuse,
   showTimelineRow,
   type ExportFormat,
   type ExportSource,
@@ -66,6 +84,7 @@ export {
   type ReportSplit,
   type ReportSums,
   type ShownRecord,
+  type ShownReuse,
   type ShownTimelineRow,
 } from './out/index.ts';
 export * from './misses/index.ts';

@@ -1,6 +1,8 @@
 import type { PicoUsd, TokenCounts } from '../core/index.ts';
+import type { AlikeRecords } from './alike.ts';
 import type { OwnCost } from './own-cost.ts';
 import type { RequestRecord } from './record.ts';
+import type { Reuse } from './reuse.ts';
 
 /** Which records to look at; every member narrows. */
 export interface RecordFilter {
@@ -11,6 +13,19 @@ export interface RecordFilter {
   readonly scope?: string | undefined;
   readonly model?: string | undefined;
   readonly tag?: string | undefined;
+}
+
+/** Which records are listed. */
+export interface ListFilter extends RecordFilter {
+  /** Those that missed something for this reason. */
+  readonly reason?: string | undefined;
+  /** Those that cost so much or more. */
+  readonly minCostPicoUsd?: PicoUsd | undefined;
+}
+
+/** Does it leave anything out? */
+export function isFiltered(filter: ListFilter): boolean {
+  return Object.values(filter).some((value) => value !== undefined);
 }
 
 /** The answer of `GET /api/v1/summary`. */
@@ -104,8 +119,15 @@ export interface LedgerHealth {
 /** What can be asked of records that are kept. */
 export interface LedgerReader {
   summary(filter?: RecordFilter): Summary | Promise<Summary>;
-  /** The last stored first; `before` is the id of a record that all given ones were stored before. */
-  list(limit: number, before?: string): readonly RequestRecord[] | Promise<readonly RequestRecord[]>;
+  /**
+   * The last stored first; `before` is the id of a record that all given ones were stored before. With a filter in the order
+   * of their times, the last first, and before the time of that record.
+   */
+  list(
+    limit: number,
+    before?: string,
+    filter?: ListFilter,
+  ): readonly RequestRecord[] | Promise<readonly RequestRecord[]>;
   /**
    * What was asked, by time and model: rows in the order of `atMs`, then of the model's name; none for a bucket in which
    * nothing happened. `bucketMs` is a whole multiple of `BUCKET_MS`.
@@ -113,6 +135,10 @@ export interface LedgerReader {
    * @throws RangeError when it is not.
    */
   timeline(filter: RecordFilter, bucketMs: number): Promise<readonly TimelineRow[]>;
+  /** How long after their last use prefixes were wanted again. For one scope or tag as far back as records are kept. */
+  reuse(filter?: RecordFilter): Reuse | Promise<Reuse>;
+  /** Names of all scopes, in any order; a ledger without it has to be read for them. */
+  scopes?(): Promise<readonly string[]>;
   /** Every record, oldest first, a few at a time: any number of them fits into memory. */
   export(filter?: RecordFilter): AsyncIterable<RequestRecord>;
   /** What we spent ourselves, oldest first; it has no tags, so with one in the filter there is none. */
@@ -123,6 +149,12 @@ export interface LedgerReader {
 export interface Ledger extends LedgerReader {
   /** Never throws, and never waits. A record whose id is stored already is not stored again. */
   add(record: RequestRecord): void;
+  /**
+   * For hits of the exact-response tier, of which there may be tens of thousands a second: takes what their records have in
+   * common, and gives what takes the rest of each. Never throws. A ledger without it is given each record by `add`, and so
+   * it is where the result is null.
+   */
+  alike?(common: RequestRecord): AlikeRecords | null;
   /** What we spent ourselves: in `ownCostUsd` of summaries, and in nothing else of them. */
   addOwn(cost: OwnCost): void;
   health(): LedgerHealth;

@@ -1,12 +1,24 @@
-import type { Ledger, RecordFilter, Summary, TimelineRow } from './ledger.ts';
+import {
+  isFiltered,
+  type Ledger,
+  type ListFilter,
+  type RecordFilter,
+  type Summary,
+  type TimelineRow,
+} from './ledger.ts';
+import type { AlikeRecords } from './alike.ts';
+import { createRunId, RUN_RECORDS_MAX, runIdAt } from './run-ids.ts';
+import { systemRandom } from '../runtime/index.ts';
 import type { OwnCost } from './own-cost.ts';
 import type { RequestRecord } from './record.ts';
+import { expiredCostOf, reuseCodeOf, ReuseSums, type Reuse } from './reuse.ts';
 import { addOwnCost, addRecord, summarise, Timeline } from './totals.ts';
 
 /** A ledger that answers at once. */
 export interface MemoryLedger extends Ledger {
   summary(filter?: RecordFilter): Summary;
-  list(limit: number, before?: string): readonly RequestRecord[];
+  list(limit: number, before?: string, filter?: ListFilter): readonly RequestRecord[];
+  reuse(filter?: RecordFilter): Reuse;
 }
 
 /** Records kept in memory; the oldest go first. */
@@ -64,7 +76,52 @@ function timelineOf(
   return timeline.rows();
 }
 
+function reuseIn(records: readonly RequestRecord[]): Reuse {
+  const sums = new ReuseSums();
+  for (const record of records) sums.add(reuseCodeOf(record), 1, expiredCostOf(record));
+  return sums.show();
+}
+
 const byTime = (a: { readonly atMs: number }, b: { readonly atMs: number }): number => a.atMs - b.atMs;
+
+/** Hits of which no record is kept; their answers have ids as others have. */
+class DroppedRecords implements AlikeRecords {
+  #firstId = '';
+  #count = RUN_RECORDS_MAX;
+
+  begin(atMs: number): string {
+    if (this.#count === RUN_RECORDS_MAX) {
+      this.#firstId = createRunId(systemRandom, atMs);
+      this.#count = 0;
+    }
+    return runIdAt(this.#firstId, this.#count);
+  }
+
+  end(): void {
+    this.#count += 1;
+  }
+}
+
+/** Records that a filter leaves, in the order of their times, the last first. */
+function listFiltered(
+  items: readonly RequestRecord[],
+  limit: number,
+  before: string | undefined,
+  filter: ListFilter,
+): readonly RequestRecord[] {
+  const { reason, minCostPicoUsd } = filter;
+  const sorted = items.toSorted(byTime);
+  const end = before === undefined ? sorted.length : sorted.findIndex(({ id }) => id === before);
+  const left = sorted
+    .slice(0, Math.max(0, end))
+    .filter(
+      (record) =>
+        matches(record, filter) &&
+        (reason === undefined || record.misses.some((miss) => miss.reason === reason)) &&
+        (minCostPicoUsd === undefined || (record.cost?.totalPicoUsd ?? 0n) >= minCostPicoUsd),
+    );
+  return left.toReversed().slice(0, limit);
+}
 
 /** A ledger that lives as long as the process: the newest `recordsMax` records. */
 export function createMemoryLedger(recordsMax: number = RECORDS_MAX): MemoryLedger {
@@ -77,13 +134,16 @@ export function createMemoryLedger(recordsMax: number = RECORDS_MAX): MemoryLedg
     filter.tag === undefined ? keptOwn.items.filter((cost) => matchesCost(cost, filter)) : [];
   return {
     add: (record) => kept.add(record),
+    ...(recordsMax === 0 ? { alike: () => new DroppedRecords() } : {}),
     addOwn: (cost) => keptOwn.add(cost),
     summary: (filter = {}) => summarise(recordsOf(filter), ownOf(filter)),
-    list(limit, before) {
+    list(limit, before, filter = {}) {
       const { items } = kept;
+      if (isFiltered(filter)) return listFiltered(items, limit, before, filter);
       const end = before === undefined ? items.length : items.findIndex((record) => record.id === before);
       return end < 0 ? [] : items.slice(Math.max(0, end - limit), end).toReversed();
     },
+    reuse: (filter = {}) => reuseIn(recordsOf(filter)),
     timeline: async (filter, bucketMs) => timelineOf(recordsOf(filter), ownOf(filter), bucketMs),
     async *export(filter = {}) {
       yield* recordsOf(filter).toSorted(byTime);

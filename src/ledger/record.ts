@@ -1,4 +1,4 @@
-import type { CostParts, Level, PicoUsd, TokenCounts } from '../core/index.ts';
+import type { CostParts, Level, PicoUsd, TokenCounts, Ttl } from '../core/index.ts';
 
 /** Why a prefix was not read. The words of the documentation where it has some (spec 6, 10.1). */
 export type MissReason =
@@ -80,6 +80,10 @@ export interface Prediction {
   readonly estimatedTokens: number;
   /** How long the entry that would be read had yet to live when the request was sent; null where nothing would be read. */
   readonly readLeftMs: number | null;
+  /** How long before that it was last written or read, pings included; absent in records of earlier versions. */
+  readonly readAgeMs?: number | null;
+  /** The TTL that it was written with. */
+  readonly readTtl?: Ttl | null;
 }
 
 /** Saved against a counterfactual, signed: negative is a loss. */
@@ -183,6 +187,8 @@ export interface RequestRecord {
   readonly model: string;
   /** A sentence when the model's facts had to be guessed. */
   readonly modelNote: string | null;
+  /** Model id as the answer has it; null where it has none, and absent in records of earlier versions. */
+  readonly responseModel?: string | null;
   readonly mode: 'off' | 'observe' | 'optimize';
   /** Status of the answer; 0 when none came. */
   readonly status: number;

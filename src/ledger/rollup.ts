@@ -1,7 +1,15 @@
 import { BUCKET_MS, type RecordFilter } from './ledger.ts';
-import { AMOUNTS_COUNT, MONEY_FROM, type Amounts, type LedgerRow, type MissSumRow } from './rows.ts';
+import {
+  AMOUNTS_COUNT,
+  MONEY_FROM,
+  recordsOf,
+  type Amounts,
+  type LedgerRow,
+  type MissSumRow,
+} from './rows.ts';
 
-const DAY_MS = 86_400_000;
+/** The longest bucket in which sums are kept, in ms. */
+export const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 
 /** Lengths of the buckets in which sums are kept, in ms. */
@@ -11,7 +19,7 @@ const LEVELS_MS: readonly number[] = [BUCKET_MS, DAY_MS];
  * The same for sums over all scopes and all tags. Of those there are few, so hours cost nothing; for each scope and tag they
  * would make every record dearer to store, and only long timelines faster.
  */
-const LEVELS_OF_ALL_MS: readonly number[] = [BUCKET_MS, HOUR_MS, DAY_MS];
+export const LEVELS_OF_ALL_MS: readonly number[] = [BUCKET_MS, HOUR_MS, DAY_MS];
 
 /** Stands for all scopes, or all tags; no name is empty. */
 export const ALL = '';
@@ -41,8 +49,9 @@ function addSplit(sums: number[], index: number, usd: number, pico: number): voi
   sums[index + 1] = sum - carry * 1e12;
 }
 
-function addAmounts(sums: number[], more: Amounts): void {
-  for (let index = 0; index < MONEY_FROM; index += 1) sums[index] = (sums[index] ?? 0) + (more[index] ?? 0);
+function addAmounts(sums: number[], more: Amounts, times: number): void {
+  for (let index = 0; index < MONEY_FROM; index += 1)
+    sums[index] = (sums[index] ?? 0) + times * (more[index] ?? 0);
   for (let index = MONEY_FROM; index < AMOUNTS_COUNT; index += 2)
     addSplit(sums, index, more[index] ?? 0, more[index + 1] ?? 0);
 }
@@ -57,8 +66,9 @@ class Bucket {
     this.place = place;
   }
 
-  add(amounts: Amounts, misses: readonly MissSumRow[]): void {
-    addAmounts(this.#amounts, amounts);
+  /** @param times for rows that stand for several records, in which there is no money and no miss */
+  add(amounts: Amounts, misses: readonly MissSumRow[], times = 1): void {
+    addAmounts(this.#amounts, amounts, times);
     for (const { reason, requests, tokens, usd, pico } of misses) {
       const sums = this.#misses.get(reason) ?? [0, 0, 0, 0];
       sums[0] = (sums[0] ?? 0) + requests;
@@ -102,9 +112,10 @@ export function rollUp(rows: Iterable<LedgerRow>): readonly RollupRow[] {
   const finest = new Buckets();
   for (const row of rows) {
     const bucketMs = Math.floor(row.atMs / BUCKET_MS) * BUCKET_MS;
-    finest.get(BUCKET_MS, bucketMs, ALL, row.scope, row.model).add(row.amounts, row.misses);
+    const times = recordsOf(row);
+    finest.get(BUCKET_MS, bucketMs, ALL, row.scope, row.model).add(row.amounts, row.misses, times);
     for (const tag of row.tags)
-      finest.get(BUCKET_MS, bucketMs, tag, row.scope, row.model).add(row.amounts, row.misses);
+      finest.get(BUCKET_MS, bucketMs, tag, row.scope, row.model).add(row.amounts, row.misses, times);
   }
   const all = new Buckets();
   for (const { bucketMs, tag, scope, model, amounts, misses } of finest.rows()) {

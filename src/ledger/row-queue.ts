@@ -1,6 +1,6 @@
 import type { CancelTimer, Timers } from '../runtime/index.ts';
 import type { LedgerHealth } from './ledger.ts';
-import type { LedgerRow } from './rows.ts';
+import { recordsOf, type LedgerRow } from './rows.ts';
 
 /** Where rows are brought. */
 export interface RowSink {
@@ -18,7 +18,9 @@ export interface RowQueueOptions {
   readonly timers: Timers;
   /** Takes a sentence when records cannot be stored, when some are lost, and when all is well again. */
   readonly tell: (sentence: string) => void;
-  /** Rows, and characters of their texts, that may wait. */
+  /** Records that are in no row yet: how many, and how they come into rows, each by a call of `add`. */
+  readonly open?: { readonly count: number; closeAll(): void };
+  /** Records, and characters of their texts, that may wait. */
   readonly rowsMax: number;
   readonly charactersMax: number;
   /** Rows that are stored together at the most: many are cheaper, as far as they hold nothing up. */
@@ -42,16 +44,20 @@ export const HURRY_MS = 250;
 /** What a row takes besides its text. */
 const ROW_CHARACTERS = 300;
 
-const sizeOf = (row: LedgerRow): number => row.body.length + ROW_CHARACTERS;
+const sizeOf = ({ body, run }: LedgerRow): number => body.length + ROW_CHARACTERS + (run?.byteLength ?? 0);
 
 /** Rows on their way to where they are stored: bounded, in batches, one at a time, tried again until it works. */
 export class RowQueue {
   readonly #options: RowQueueOptions;
   #rows: LedgerRow[] = [];
   #characters = 0;
+  /** Records of the rows. */
+  #records = 0;
   #dropped = 0;
   #isFull = false;
   #isStopped = false;
+  /** Records are being brought into rows, to be stored at once. */
+  #isGathering = false;
   #failures = 0;
   #problem: string | null = null;
   #cancelTimer: CancelTimer | null = null;
@@ -63,13 +69,15 @@ export class RowQueue {
 
   add(row: LedgerRow): void {
     const { rowsMax, charactersMax } = this.#options;
-    if (this.#rows.length >= rowsMax || this.#characters + sizeOf(row) > charactersMax) {
-      this.#dropFull();
+    const records = recordsOf(row);
+    if (this.#records + records > rowsMax || this.#characters + sizeOf(row) > charactersMax) {
+      this.#dropFull(records);
       return;
     }
     this.#rows.push(row);
+    this.#records += records;
     this.#characters += sizeOf(row);
-    this.#wake();
+    this.wake();
   }
 
   /** A row that was not even taken. */
@@ -78,13 +86,14 @@ export class RowQueue {
   }
 
   health(): LedgerHealth {
-    return { waiting: this.#rows.length, dropped: this.#dropped, problem: this.#problem };
+    const waiting = this.#records + (this.#options.open?.count ?? 0);
+    return { waiting, dropped: this.#dropped, problem: this.#problem };
   }
 
   /** Stores what waits; ends early when that fails. */
   async flush(): Promise<void> {
     await this.#storing;
-    while (this.#rows.length > 0) {
+    while (this.#hasMore()) {
       await this.#storeNow();
       if (this.#problem !== null) return;
     }
@@ -92,7 +101,7 @@ export class RowQueue {
 
   /** Stores what is there now without waiting for more to come, so that whoever reads next finds it; ends after `withinMs` at the latest. */
   async hurry(withinMs: number): Promise<void> {
-    if (this.#failures > 0 || (this.#rows.length === 0 && this.#storing === null)) return;
+    if (this.#failures > 0 || (!this.#hasMore() && this.#storing === null)) return;
     let cancel: CancelTimer = () => undefined;
     const late = new Promise<void>((resolve) => {
       cancel = this.#options.timers.after(withinMs, resolve, true);
@@ -103,7 +112,7 @@ export class RowQueue {
 
   async #storeWhatIsThere(): Promise<void> {
     await this.#storing;
-    if (this.#rows.length > 0 && this.#failures === 0 && !this.#isStopped) await this.#storeNow();
+    if (this.#hasMore() && this.#failures === 0 && !this.#isStopped) await this.#storeNow();
   }
 
   /** Nothing is stored any more that is not on its way. */
@@ -114,15 +123,20 @@ export class RowQueue {
     await this.#storing;
   }
 
-  #dropFull(): void {
-    this.#dropped += 1;
+  #hasMore(): boolean {
+    return this.#rows.length > 0 || (this.#options.open?.count ?? 0) > 0;
+  }
+
+  #dropFull(records: number): void {
+    this.#dropped += records;
     if (this.#isFull) return;
     this.#isFull = true;
     this.#options.tell('the ledger cannot store as fast as requests come: records are being lost');
   }
 
-  #wake(): void {
-    if (this.#storing !== null || this.#isStopped) return;
+  /** There is something to be stored by and by. */
+  wake(): void {
+    if (this.#storing !== null || this.#isGathering || this.#isStopped) return;
     const isBatch = this.#rows.length >= Math.min(ENOUGH_ROWS, this.#options.batchRowsMax);
     if (isBatch && this.#failures === 0) void this.#storeNow();
     else this.#cancelTimer ??= this.#options.timers.after(this.#delayMs(), () => void this.#storeNow(), true);
@@ -134,11 +148,15 @@ export class RowQueue {
   }
 
   #storeNow(): Promise<void> {
+    if (this.#storing) return this.#storing;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
-    this.#storing ??= this.#storeBatch().finally(() => {
+    this.#isGathering = true;
+    this.#options.open?.closeAll();
+    this.#isGathering = false;
+    this.#storing = this.#storeBatch().finally(() => {
       this.#storing = null;
-      if (this.#rows.length > 0) this.#wake();
+      if (this.#hasMore()) this.wake();
     });
     return this.#storing;
   }
@@ -160,7 +178,10 @@ export class RowQueue {
       const refused = await this.#options.sink.store(batch);
       this.#dropped += refused;
       this.#rows = this.#rows.slice(batch.length);
-      this.#characters -= batch.reduce((sum, row) => sum + sizeOf(row), 0);
+      for (const row of batch) {
+        this.#records -= recordsOf(row);
+        this.#characters -= sizeOf(row);
+      }
       this.#succeed();
     } catch (error) {
       this.fail(error instanceof Error ? error.message : String(error));
@@ -174,7 +195,7 @@ export class RowQueue {
     }
     this.#failures = 0;
     this.#problem = null;
-    if (this.#rows.length * 2 < this.#options.rowsMax) this.#isFull = false;
+    if (this.#records * 2 < this.#options.rowsMax) this.#isFull = false;
   }
 
   /** It cannot be stored now: known before there is anything to store, or from a try. */

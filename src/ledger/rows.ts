@@ -1,6 +1,7 @@
 import { isObject, PICO_PER_USD, type PicoUsd } from '../core/index.ts';
 import type { OwnCost } from './own-cost.ts';
 import type { RequestRecord } from './record.ts';
+import { reuseCodeOf } from './reuse.ts';
 import { addBill, addOwnCost, COUNTS, emptyTotals, missesByReason, MONEY, type Totals } from './totals.ts';
 
 /**
@@ -65,10 +66,25 @@ export interface LedgerRow {
   readonly amounts: Amounts;
   readonly misses: readonly MissSumRow[];
   readonly body: string;
+  /**
+   * Numbers of a run, where the row stands for several records (`runs.ts`): `id` and `atMs` are those of the first,
+   * `amounts` those of one, and `body` is what they have in common.
+   */
+  readonly run?: Float64Array;
+  /** How long after their last use it wanted prefixes again (`reuseCodeOf`); nothing is the same as 0. */
+  readonly reuse?: number;
+}
+
+/** Numbers of each record of a run. */
+export const RUN_NUMBERS = 5;
+
+/** How many records a row stands for. */
+export function recordsOf({ run }: LedgerRow): number {
+  return run === undefined ? 1 : run.length / RUN_NUMBERS;
 }
 
 /** @throws RangeError beyond any money that there is. */
-function splitPico(pico: PicoUsd): SplitUsd {
+export function splitPico(pico: PicoUsd): SplitUsd {
   const small = Number(pico);
   if (Number.isSafeInteger(small)) {
     const rest = small % 1e12;
@@ -139,7 +155,7 @@ function moneyAsText(amounts: object): object {
 }
 
 /** What `encode` gives, in half the time where money is in its usual places. */
-function encodeRecord(record: RequestRecord): string {
+export function encodeRecord(record: RequestRecord): string {
   const { cost, savings, misses, gate, responses } = record;
   return JSON.stringify({
     ...record,
@@ -194,6 +210,7 @@ export function toRow(record: RequestRecord): LedgerRow {
     amounts: amountsOf(record),
     misses: missRowsOf(record),
     body: encodeRecord(record),
+    reuse: reuseCodeOf(record),
   };
 }
 

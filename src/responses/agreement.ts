@@ -96,9 +96,9 @@ export class Agreement {
     fromMs: number,
   ): Promise<Agreed> {
     const { key, settings, isRefresh } = question;
-    const { clock, timers } = this.#settings;
+    const { clock } = this.#settings;
     const waitMs = Math.max(LEFT_MS_MIN, question.waitMs - (clock.nowMs() - fromMs));
-    const found = await inTime(looking ?? this.#levels.findStored(key), waitMs, timers);
+    const found = await inTime(looking ?? this.#levels.findStored(key), waitMs, this.#settings);
     const life = found && lifeFor(found.entry.facts, settings);
     const untilMs = (isRefresh ? life?.freshUntilMs : life?.revalidateUntilMs) ?? -Infinity;
     if (!found || clock.nowMs() >= untilMs) return { kind: 'goes', lead: this.#own(key, lead) };

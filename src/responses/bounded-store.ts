@@ -1,4 +1,4 @@
-import { afterPatience, type Timers } from '../runtime/index.ts';
+import { afterPatience, type Time } from '../runtime/index.ts';
 import { StoreError, type CacheStore } from '../store/index.ts';
 
 /** Nobody waits for a write: it may take that many times as long as a read. */
@@ -8,11 +8,11 @@ const WRITE_SHARE = 20;
 function untilTime<Result>(
   work: Promise<Result>,
   waitMs: number,
-  timers: Timers,
+  time: Time,
   late: (resolve: (result: Result) => void, reject: (error: Error) => void) => void,
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const cancel = afterPatience(timers, waitMs, () => late(resolve, reject));
+    const cancel = afterPatience(time, waitMs, () => late(resolve, reject));
     work.then(
       (result) => {
         cancel();
@@ -30,15 +30,15 @@ function untilTime<Result>(
 export function inTime<Result>(
   work: Promise<Result | null>,
   waitMs: number,
-  timers: Timers,
+  time: Time,
 ): Promise<Result | null> {
-  return untilTime(work, waitMs, timers, (resolve) => resolve(null));
+  return untilTime(work, waitMs, time, (resolve) => resolve(null));
 }
 
 /** The same store, of which no call lasts for ever, whoever wrote it. */
-export function boundedStore(store: CacheStore, waitMs: number, timers: Timers): CacheStore {
+export function boundedStore(store: CacheStore, waitMs: number, time: Time): CacheStore {
   const bound = <Result>(work: Promise<Result>, limitMs: number): Promise<Result> =>
-    untilTime(work, limitMs, timers, (_resolve, reject) => {
+    untilTime(work, limitMs, time, (_resolve, reject) => {
       const message = `the ${store.kind} store did not answer within ${limitMs} ms`;
       reject(new StoreError('STORE_UNUSABLE', message));
     });

@@ -25,4 +25,16 @@ export type PreparedCall =
       /** Mostly the same object for calls of the same bytes, target and headers; never the same for others. */
       readonly identity: object;
       answer(send: Send): Promise<CachedAnswer>;
+      /** The answer that memory holds and that is fresh, where it can be given at once; null: `answer` has to be asked. */
+      take(): TakenAnswer | null;
+      /** The same, from the second level too, which is asked within the time that a request may wait; for use after `take`. */
+      look(): Promise<TakenAnswer | null>;
     };
+
+/** An answer that was given at once: whole, of status 200. */
+export interface TakenAnswer {
+  /** As of a `CachedAnswer`, names and values in turn, with `content-length`; not to be changed. */
+  readonly headers: readonly string[];
+  readonly whole: Uint8Array;
+  readonly served: Served;
+}

@@ -22,11 +22,12 @@ export interface DepartingCall {
   readonly startedMs: number;
   readonly patience: Patience;
   readonly send: Send;
+  /** What is kept and may be given only where the upstream fails; null: nothing is. */
+  readonly known: Found | null;
 }
 
 interface Asked {
   readonly marks: MarkValues;
-  readonly stored: Found | null;
   /** What is left of the time that the request may wait for stores. */
   readonly leftMs: number;
 }
@@ -62,7 +63,7 @@ function isFailure(status: number): boolean {
   return status >= 500 || status === 429;
 }
 
-/** Leads a flight: looks into the second level, sends, and keeps what comes if it may be kept. */
+/** Leads a flight: agrees with other processes, sends, and keeps what comes if it may be kept. */
 export class Departure {
   readonly #settings: ResponseSettings;
   readonly #marks: Marks;
@@ -93,11 +94,10 @@ export class Departure {
       // Nobody has joined before this call returns.
       await Promise.resolve();
       const held = isRefresh ? null : await this.#levels.findHeld(turn.key, turn.patience);
-      const { marks, stored, leftMs } = await this.#ask(turn, isRefresh || held !== null);
-      const known = stored ?? held;
+      const { marks, leftMs } = await this.#ask(turn);
+      const known = held ?? turn.known;
       if (known && this.#isUsable(known, turn.eligible) && !isRefresh)
         return end({ kind: 'found', found: known });
-      flight.look(null);
       const agreed = await this.#agree({
         key: turn.key,
         settings: turn.eligible.settings,
@@ -144,21 +144,15 @@ export class Departure {
     return this.#agreement.agree(question);
   }
 
-  /** The marks as they are now, and what the second level holds; both within the time that a request may wait for it. */
-  async #ask({ eligible, key, patience }: DepartingCall, isKnown: boolean): Promise<Asked> {
-    const left = (): number => Math.max(LEFT_MS_MIN, patience.leftMs);
+  /** The marks as they are now, within the time that the request may wait for them. */
+  async #ask({ eligible, patience }: DepartingCall): Promise<Asked> {
     const names = this.#markNames(eligible);
     const peeked = this.#marks.peek(names);
-    if (peeked && (isKnown || !this.#settings.store)) return { marks: peeked, stored: null, leftMs: left() };
-    if (peeked) {
-      const stored = await patience.wait(this.#levels.findStored(key));
-      return { marks: peeked, stored, leftMs: left() };
-    }
-    const asking = Promise.all([this.#marks.current(names), isKnown ? null : this.#levels.findStored(key)]);
-    const told = await patience.wait(asking);
-    if (told) return { marks: told[0], stored: told[1], leftMs: left() };
-    this.#accounts.storeTimeout();
-    return { marks: this.#marks.lastKnown(names), stored: null, leftMs: 0 };
+    const isOver = patience.leftMs <= 0;
+    const marks = peeked ?? (isOver ? null : await patience.wait(this.#marks.current(names)));
+    if (marks && !isOver) return { marks, leftMs: Math.max(LEFT_MS_MIN, patience.leftMs) };
+    if (!isOver) this.#accounts.storeTimeout();
+    return { marks: marks ?? this.#marks.lastKnown(names), leftMs: 0 };
   }
 
   #markNames({ scope, model, key, tags, contents }: EligibleCall): readonly string[] {

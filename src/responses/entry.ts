@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { LRUCache } from 'lru-cache';
 
 import { isObject, type JsonObject } from '../core/index.ts';
 import { secretBytes } from '../runtime/index.ts';
@@ -94,12 +95,29 @@ function isFacts(value: unknown): value is EntryFacts {
   return hasTimes && hasForm && hasMaps && typeof value['model'] === 'string';
 }
 
-function unpack(packed: Buffer): Entry | null {
-  if (packed.length < 4) return null;
-  const end = 4 + packed.readUInt32BE();
-  if (end > packed.length) return null;
-  const facts: unknown = JSON.parse(packed.subarray(4, end).toString('utf8'));
-  return isFacts(facts) ? { facts, bytes: packed.subarray(end) } : null;
+/** Entries of which the facts are remembered; each takes about a kilobyte. */
+const FACTS_MAX = 2_000;
+
+interface KnownFacts {
+  /** As they were written. */
+  readonly json: Uint8Array;
+  readonly facts: EntryFacts;
+}
+
+/** Reads facts, and those that were read before, letter for letter, at once. */
+class FactsReader {
+  readonly #known = new LRUCache<string, KnownFacts>({ max: FACTS_MAX });
+
+  /** @param key under which they were found the last time */
+  read(key: string, bytes: Buffer, from: number, to: number): EntryFacts | null {
+    const known = this.#known.get(key);
+    if (known && bytes.compare(known.json, 0, known.json.length, from, to) === 0) return known.facts;
+    const facts: unknown = JSON.parse(bytes.toString('utf8', from, to));
+    if (!isFacts(facts)) return null;
+    // A copy: the bytes are part of a buffer that may be much larger.
+    this.#known.set(key, { json: new Uint8Array(bytes.subarray(from, to)), facts });
+    return facts;
+  }
 }
 
 /**
@@ -111,6 +129,7 @@ export class EntryFormat {
   readonly #keys: readonly EntryKey[];
   readonly #bytesMax: number;
   readonly #compressFromBytes: number;
+  readonly #facts = new FactsReader();
 
   /** @throws RangeError for a key that is none. */
   constructor(keys: readonly EntryKey[], bytesMax: number, compressFromBytes: number) {
@@ -161,10 +180,18 @@ export class EntryFormat {
     if (!cipherKey && (isEncrypted || this.#keys.length > 0)) return 'unknown-key';
     try {
       const plain = cipherKey ? decrypt(cipherKey, body, contextOf(bytes, nameEnd)) : body;
-      return unpack(this.#decode(bytes[CHECKED_FROM], plain)) ?? 'corrupt';
+      return this.#unpack(key, this.#decode(bytes[CHECKED_FROM], plain)) ?? 'corrupt';
     } catch {
       return 'corrupt';
     }
+  }
+
+  #unpack(key: string, packed: Buffer): Entry | null {
+    if (packed.length < 4) return null;
+    const end = 4 + packed.readUInt32BE();
+    if (end > packed.length) return null;
+    const facts = this.#facts.read(key, packed, 4, end);
+    return facts && { facts, bytes: packed.subarray(end) };
   }
 
   #decode(codec: number | undefined, bytes: Buffer): Buffer {

@@ -1,4 +1,4 @@
-import { secretBytes, type Timers } from '../runtime/index.ts';
+import { secretBytes, type Time, type Timers } from '../runtime/index.ts';
 import { StoreError, type LedFlight, type SharedFlights } from '../store/index.ts';
 import { inTime } from './bounded-store.ts';
 
@@ -55,8 +55,7 @@ export type Admission =
  */
 export class Fleet {
   readonly #flights: SharedFlights;
-  readonly #timers: Timers;
-  readonly #nowMs: () => number;
+  readonly #time: Time;
   readonly #leads = new Map<string, Led>();
   #doubtful: LedFlight[] = [];
   #fullAtMs = -Infinity;
@@ -66,8 +65,7 @@ export class Fleet {
 
   constructor(flights: SharedFlights, timers: Timers, nowMs: () => number) {
     this.#flights = flights;
-    this.#timers = timers;
-    this.#nowMs = nowMs;
+    this.#time = { timers, clock: { nowMs } };
   }
 
   /**
@@ -77,14 +75,14 @@ export class Fleet {
    * @param waitMs the longest that it may take
    */
   async enter(id: string, waits: boolean, waitMs: number): Promise<Admission> {
-    const fromMs = this.#nowMs();
+    const fromMs = this.#time.clock.nowMs();
     // A clock that is set back must not keep it from being asked.
     if (Math.abs(fromMs - this.#fullAtMs) < FULL_REST_MS) return { kind: 'alone' };
     const own: LedFlight = { id, fence: secretBytes(9).toString('base64url') };
     // On one connection they are given back before anything is asked for.
     for (const doubtful of this.#doubtful.splice(0)) this.#release(doubtful);
     const asking = this.#flights.lead(own, UNCONFIRMED_MS, waits);
-    const fence = await inTime(asking, waitMs, this.#timers).catch((error: unknown) => {
+    const fence = await inTime(asking, waitMs, this.#time).catch((error: unknown) => {
       if (error instanceof StoreError && error.code === 'STORE_FULL') this.#fullAtMs = fromMs;
       return undefined;
     });
@@ -108,7 +106,7 @@ export class Fleet {
   /** Waits for what the leader hands over, as long as it is there and the caller wants it. */
   follow(flight: LedFlight, signal: AbortSignal): Promise<Followed> {
     return new Promise((resolve) => {
-      const follower: Follower = { flight, untilMs: this.#nowMs() + FOLLOW_MS_MAX, resolve };
+      const follower: Follower = { flight, untilMs: this.#time.clock.nowMs() + FOLLOW_MS_MAX, resolve };
       if (signal.aborted) return resolve('gone');
       this.#followers.add(follower);
       signal.addEventListener('abort', () => this.#settle(follower, 'gone'), { once: true });
@@ -124,7 +122,7 @@ export class Fleet {
     this.#renewLater();
     const end = (): boolean => this.#leads.delete(own.fence);
     return {
-      isLost: () => this.#nowMs() >= led.untilMs,
+      isLost: () => this.#time.clock.nowMs() >= led.untilMs,
       finish: async (pack) => {
         // First of all: a renewal behind the end would bring the lead back.
         end();
@@ -150,7 +148,7 @@ export class Fleet {
   #renewLater(): void {
     if (this.#isRenewing) return;
     this.#isRenewing = true;
-    this.#timers.after(
+    this.#time.timers.after(
       RENEW_EVERY_MS,
       () => {
         this.#isRenewing = false;
@@ -163,7 +161,7 @@ export class Fleet {
   }
 
   async #renew(leads: readonly Led[]): Promise<void> {
-    const untilMs = this.#nowMs() + LEAD_MS;
+    const untilMs = this.#time.clock.nowMs() + LEAD_MS;
     const flights = leads.map(({ flight }) => flight);
     const lost = await this.#flights.renew(flights, LEAD_MS).catch(() => null);
     if (!lost) return;
@@ -178,7 +176,7 @@ export class Fleet {
   #lookLater(): void {
     if (this.#isLooking) return;
     this.#isLooking = true;
-    this.#timers.after(LOOK_EVERY_MS, () => {
+    this.#time.timers.after(LOOK_EVERY_MS, () => {
       void this.#look().finally(() => {
         this.#isLooking = false;
         if (this.#followers.size > 0) this.#lookLater();
@@ -190,7 +188,7 @@ export class Fleet {
     const waiting = [...this.#followers];
     if (waiting.length === 0) return;
     const found = await this.#flights.look(waiting.map(({ flight }) => flight)).catch(() => null);
-    const nowMs = this.#nowMs();
+    const nowMs = this.#time.clock.nowMs();
     for (const [index, follower] of waiting.entries()) {
       const state = found === null ? 'unreachable' : (found[index] ?? 'gone');
       if (state !== 'flying') this.#settle(follower, state);

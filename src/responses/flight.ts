@@ -37,8 +37,6 @@ export type Outcome =
 /** The one way to an answer that all callers with one key at one time go together. */
 export class Flight {
   readonly outcome: Promise<Outcome>;
-  /** What is kept, within the time that a request may wait for stores; null: the answer is still to be fetched. */
-  readonly looked: Promise<Found | null>;
   /** Whether its answer was kept; null before its end. */
   isStored: boolean | null = null;
   /** What its answer said of itself; null before its end, and where it is no whole message. */
@@ -46,7 +44,6 @@ export class Flight {
   /** Made once somebody asks for the signal. */
   #controller: AbortController | null = null;
   readonly #onEmpty: () => void;
-  readonly #tellLooked: (found: Found | null) => void;
   #users = 0;
   #hasEnded = false;
   #live: SharedStream | null = null;
@@ -54,22 +51,13 @@ export class Flight {
   /** @param onEmpty called when nobody is left who wants the answer */
   constructor(start: (flight: Flight) => Promise<Outcome>, onEmpty: () => void) {
     this.#onEmpty = onEmpty;
-    const looked = Promise.withResolvers<Found | null>();
-    this.looked = looked.promise;
-    this.#tellLooked = looked.resolve;
     this.outcome = start(this).then((outcome) => {
-      this.look(outcome.kind === 'found' ? outcome.found : null);
       if (outcome.kind === 'live') this.#live = outcome.stream;
       if (this.#users === 0) this.#live?.abandon();
       return outcome;
     });
     // Whoever waits is told; that nobody waits any more is no failure.
-    this.outcome.catch(() => this.look(null));
-  }
-
-  /** Says what is kept, once that is known. */
-  look(found: Found | null): void {
-    this.#tellLooked(found);
+    this.outcome.catch(() => undefined);
   }
 
   /** Ends when nobody is left. */

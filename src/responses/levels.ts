@@ -23,6 +23,11 @@ function hasMarks(entry: Entry, values: MarkValues): boolean {
   return Object.entries(entry.facts.marks).every(([name, value]) => values[name] === value);
 }
 
+/** A clock that was set back makes entries of the future, of which nobody knows how old they are. */
+function isAlive({ facts }: Entry, nowMs: number): boolean {
+  return nowMs < facts.errorUntilMs && facts.createdMs <= nowMs + 60_000;
+}
+
 /** The two levels: entries ready to be given in memory, and sealed ones in a store that may be slow, full or gone. */
 export class Levels {
   readonly #settings: ResponseSettings;
@@ -31,6 +36,7 @@ export class Levels {
   readonly #format: EntryFormat;
   readonly #memory: LRUCache<string, Entry>;
   readonly #writing = new Set<Promise<void>>();
+  readonly #looking = new Map<string, Promise<Found | null>>();
 
   constructor(settings: ResponseSettings, marks: Marks, accounts: Accounts) {
     this.#settings = settings;
@@ -62,6 +68,12 @@ export class Levels {
       .then((values) => this.#checkHeld(key, entry, hasMarks(entry, values ?? this.#marks.lastKnown(names))));
   }
 
+  /** What the first level holds and may give without asking anybody; null where that is not known at once. */
+  peekHeld(key: string, nowMs: number): Entry | null {
+    const entry = this.#memory.get(key);
+    return entry && this.#marks.judge(entry.facts.marks) === true && isAlive(entry, nowMs) ? entry : null;
+  }
+
   /** The answer in a form, null where it cannot have that; the other form is made once while an entry is in memory. */
   inForm(key: string, { entry }: Found, wanted: AnswerForm): Uint8Array | null {
     if (entry.facts.form === wanted) return entry.bytes;
@@ -69,6 +81,29 @@ export class Levels {
     if (otherForm && otherForm !== entry.otherForm && this.#memory.peek(key) === entry)
       this.#memory.set(key, { ...entry, otherForm });
     return otherForm;
+  }
+
+  /** Is there anything in the first level, good or not? */
+  hasHeld(key: string): boolean {
+    return this.#memory.has(key);
+  }
+
+  /** As `findStored`, for as long as a request may wait; those who ask at one time share one answer. */
+  async lookUp(key: string, patience: Patience): Promise<Found | null> {
+    if (!this.#settings.store) return null;
+    const looking = this.#looking.get(key) ?? this.#lookUp(key);
+    this.#looking.set(key, looking);
+    const found = await patience.spend(looking);
+    if (!found && patience.leftMs === 0) this.#accounts.storeTimeout();
+    return found;
+  }
+
+  async #lookUp(key: string): Promise<Found | null> {
+    try {
+      return await this.findStored(key);
+    } finally {
+      this.#looking.delete(key);
+    }
   }
 
   /** What the second level holds; null too where it does not say so within `storeWaitMs`. */
@@ -117,9 +152,9 @@ export class Levels {
 
   /** Reads the marks of an entry, within what is left of the time; false where they are not known by then. */
   async #isCurrent(entry: Entry, fromMs: number): Promise<boolean> {
-    const { storeWaitMs, clock, timers } = this.#settings;
+    const { storeWaitMs, clock } = this.#settings;
     const leftMs = Math.max(1, storeWaitMs - (clock.nowMs() - fromMs));
-    const values = await inTime(this.#marks.current(Object.keys(entry.facts.marks)), leftMs, timers);
+    const values = await inTime(this.#marks.current(Object.keys(entry.facts.marks)), leftMs, this.#settings);
     return values !== null && hasMarks(entry, values);
   }
 
@@ -129,10 +164,8 @@ export class Levels {
     return null;
   }
 
-  #isAlive({ facts }: Entry): boolean {
-    const nowMs = this.#settings.clock.nowMs();
-    // A clock that was set back makes entries of the future, of which nobody knows how old they are.
-    return nowMs < facts.errorUntilMs && facts.createdMs <= nowMs + 60_000;
+  #isAlive(entry: Entry): boolean {
+    return isAlive(entry, this.#settings.clock.nowMs());
   }
 
   async #write(key: string, entry: Entry): Promise<void> {

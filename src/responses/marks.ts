@@ -92,15 +92,19 @@ export class Marks {
 
   /** Whether marks have these values yet; null unless all of them were read lately enough to tell. */
   judge(values: MarkValues): boolean | null {
-    const { clock } = this.#settings;
-    const judged = this.#judged.get(values);
-    if (judged?.changes === this.#changes && Math.abs(clock.nowMs() - judged.atMs) <= judged.ageMsMax)
-      return true;
+    if (this.#isJudged(values)) return true;
     const names = Object.keys(values);
     if (names.some((name) => this.#isOld(name))) return null;
     if (names.some((name) => this.#known.get(name)?.value !== values[name])) return false;
     this.#judged.set(values, this.#judgement(names));
     return true;
+  }
+
+  /** Whether they are known to have these values, without looking any further. */
+  #isJudged(values: MarkValues): boolean {
+    const judged = this.#judged.get(values);
+    if (judged?.changes !== this.#changes) return false;
+    return Math.abs(this.#settings.clock.nowMs() - judged.atMs) <= judged.ageMsMax;
   }
 
   #judgement(names: readonly string[]): Judged {
@@ -118,10 +122,10 @@ export class Marks {
 
   /** The values as they are, made where they are missing; where the store does not answer, as they are known here. */
   async current(names: readonly string[]): Promise<MarkValues> {
-    const { store, storeWaitMs, timers } = this.#settings;
+    const { store, storeWaitMs } = this.#settings;
     const old = store ? names.filter((name) => this.#isOld(name)) : [];
     if (store && old.length > 0)
-      await inTime(this.#readOnce(store, old), storeWaitMs, timers).catch(() => undefined);
+      await inTime(this.#readOnce(store, old), storeWaitMs, this.#settings).catch(() => undefined);
     return this.lastKnown(names);
   }
 

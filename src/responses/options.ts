@@ -216,7 +216,7 @@ export function readSettings(options: ResponseCacheOptions): ResponseSettings {
   checkNumber('compressFromBytes', settings.compressFromBytes, 0, 2 ** 30);
   checkNumber('entryBytesMax', settings.entryBytesMax, 1, 2 ** 30);
   checkNumber('storeWaitMs', settings.storeWaitMs, 1, 60_000);
-  const { store, storeWaitMs, timers } = settings;
+  const { store, storeWaitMs } = settings;
   const { ttlMs, staleWhileRevalidateMs, staleIfErrorMs, temperatures, serverTools, keepRefusals, variants } =
     settings;
   const usual: CallSettings = {
@@ -229,5 +229,5 @@ export function readSettings(options: ResponseCacheOptions): ResponseSettings {
     variants,
   };
   const rules = readRules(options.rules ?? [], usual, settings.isOn);
-  return { ...settings, rules, store: store && boundedStore(store, storeWaitMs, timers) };
+  return { ...settings, rules, store: store && boundedStore(store, storeWaitMs, settings) };
 }

@@ -14,12 +14,24 @@ export class Patience {
     return Math.max(0, this.#settings.storeWaitMs - this.#waitedMs);
   }
 
-  /** The result, or null once nothing is left; what comes later is dropped. */
-  async wait<Result>(work: Promise<Result | null>): Promise<Result | null> {
-    const { clock, timers } = this.#settings;
+  /** The result of work that by itself takes no longer than one request may wait. */
+  async spend<Result>(work: Promise<Result | null>): Promise<Result | null> {
+    if (this.#waitedMs > 0) return this.wait(work);
+    const { clock } = this.#settings;
     const fromMs = clock.nowMs();
     try {
-      return await inTime(work, this.leftMs, timers);
+      return await work;
+    } finally {
+      this.#waitedMs += Math.abs(clock.nowMs() - fromMs);
+    }
+  }
+
+  /** The result, or null once nothing is left; what comes later is dropped. */
+  async wait<Result>(work: Promise<Result | null>): Promise<Result | null> {
+    const { clock } = this.#settings;
+    const fromMs = clock.nowMs();
+    try {
+      return await inTime(work, this.leftMs, this.#settings);
     } finally {
       // A clock that is set back gives nobody more patience.
       this.#waitedMs += Math.abs(clock.nowMs() - fromMs);

@@ -25,11 +25,21 @@ export type BypassReason =
   | 'no-output'
   | 'leader-failed';
 
+/** How a call came. */
+export interface CallOrigin {
+  /** The same object for all calls that come over one connection. */
+  readonly connection: object;
+  /** The headers as they were written, names and values in turn. */
+  readonly rawHeaders: readonly string[];
+}
+
 /** A request for messages as it came. */
 export interface MessageCall {
   readonly body: Uint8Array | string;
   /** Any case of names. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Where a call came over a connection: by it, calls of one client are known again sooner. */
+  readonly origin?: CallOrigin;
   /** Path and query. @default '/v1/messages' */
   readonly target?: string;
   /** Splits the scope of the credential, and is the scope where the headers hold no credential. */

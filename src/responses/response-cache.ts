@@ -7,15 +7,16 @@ import { Flight, type Outcome, type Send } from './flight.ts';
 import { Departure, type DepartingCall } from './departure.ts';
 import type { AnswerFacts } from './judge-answer.ts';
 import { Levels, type Found } from './levels.ts';
+import { beginLooking, Hits, type Looking } from './hits.ts';
 import { lifeFor } from './life.ts';
 import { Marks, type MarkKind, type PurgeTarget } from './marks.ts';
 import { toForm } from './message-forms.ts';
 import { readSettings, type ResponseCacheOptions, type ResponseSettings, type Served } from './options.ts';
-import { Patience } from './patience.ts';
 import { CallReader } from './read-calls.ts';
 import { lowerNames, type EligibleCall, type MessageCall } from './request.ts';
 import { scopeOf, withoutOwnHeaders, type HeaderMap } from './scope.ts';
 import { BY_UPSTREAM, bypassed, contentType } from './served.ts';
+import { SavedCall } from './saved-call.ts';
 import { collect, singleChunk, whenNotAborted } from './streams.ts';
 
 /** Answers identical requests once. */
@@ -51,8 +52,10 @@ class Cache implements ResponseCache {
   readonly #reader: CallReader;
   readonly #marks: Marks;
   readonly #levels: Levels;
+  readonly #hits: Hits;
   /** With other processes; null: there are none. */
   readonly #agreement: Agreement | null;
+  readonly #departure: Departure;
   readonly #flights = new Map<string, Flight>();
 
   constructor(settings: ResponseSettings) {
@@ -60,38 +63,58 @@ class Cache implements ResponseCache {
     this.#reader = new CallReader(settings);
     this.#marks = new Marks(settings);
     this.#levels = new Levels(settings, this.#marks, this.#accounts);
+    this.#hits = new Hits(settings, this.#levels, (served) => this.#tell(served));
     this.#agreement = agreementOf(settings, this.#levels);
+    this.#departure = new Departure(settings, this.#marks, this.#levels, this.#accounts, this.#agreement);
   }
 
   async answer(call: MessageCall, send: Send): Promise<CachedAnswer> {
     const read = this.#reader.read(call);
     if (read.kind === 'bypass') return this.#passOn(call, send, read.reason);
-    return this.#answer(call, read.call, send);
+    return this.#answer(call, read.call, send, beginLooking(this.#settings));
   }
 
   prepare(call: MessageCall): PreparedCall {
     const read = this.#reader.read(call);
-    if (read.kind === 'eligible')
+    if (read.kind === 'eligible') {
+      const eligible = read.call;
+      const looking = beginLooking(this.#settings);
       return {
         kind: 'eligible',
-        identity: read.call,
-        answer: (send) => this.#answer(call, read.call, send),
+        identity: eligible,
+        take: () => this.#hits.take(call, eligible),
+        look: async () => (this.#flights.has(eligible.key) ? null : this.#hits.look(call, eligible, looking)),
+        answer: (send) => this.#answer(call, eligible, send, looking),
       };
+    }
     const served = bypassed(read.reason);
     this.#tell(served);
     return { kind: 'bypass', reason: read.reason, cacheStatus: cacheStatus(served) };
   }
 
-  async #answer(call: MessageCall, eligible: EligibleCall, send: Send): Promise<CachedAnswer> {
+  async #answer(
+    call: MessageCall,
+    eligible: EligibleCall,
+    send: Send,
+    looking: Looking,
+  ): Promise<CachedAnswer> {
     const { variants } = eligible.settings;
     const variant = variants > 1 ? Math.floor(this.#settings.random() * variants) : 0;
     const key = variant === 0 ? eligible.key : `${eligible.key}.${variant}`;
-    const startedMs = this.#settings.clock.nowMs();
-    const patience = new Patience(this.#settings);
-    const turn: DepartingCall = { call, eligible, key, startedMs, patience, send };
-    const held = this.#levels.findHeld(key, patience);
-    const given = this.#giveFound(turn, held instanceof Promise ? await held : held);
-    return given ?? this.#fly(turn);
+    const { startedMs, patience } = looking;
+    const turn: DepartingCall = { call, eligible, key, startedMs, patience, send, known: null };
+    const finding = this.#levels.findHeld(key, patience);
+    const held = finding instanceof Promise ? await finding : finding;
+    const given = this.#giveFound(turn, held);
+    if (given) return given;
+    const stored = held ?? (await this.#lookUp(turn, looking));
+    return this.#giveFound(turn, stored) ?? this.#fly({ ...turn, known: stored });
+  }
+
+  /** What the second level holds, where nobody is on the way to fetch it already. */
+  async #lookUp({ key, patience }: DepartingCall, { looked }: Looking): Promise<Found | null> {
+    if (looked) return looked.found;
+    return this.#flights.has(key) ? null : this.#levels.lookUp(key, patience);
   }
 
   async purge(target: PurgeTarget): Promise<void> {
@@ -156,14 +179,6 @@ class Cache implements ResponseCache {
       const flight = known ?? this.#depart(turn, false);
       const leave = flight.join();
       try {
-        // So soon that nobody need listen for the caller to leave.
-        const kept = await flight.looked;
-        if (kept) {
-          leave();
-          const given = this.#giveFound(turn, kept, true);
-          if (given) return given;
-          break;
-        }
         const outcome = await whenNotAborted(flight.outcome, turn.call.signal);
         const given = await this.#giveOutcome(turn, flight, outcome, isLeader, leave);
         if (given) return given;
@@ -210,24 +225,16 @@ class Cache implements ResponseCache {
   }
 
   /** What the upstream would have billed now for a request that was not sent. */
-  #costNow({ call, eligible }: DepartingCall, { model, usage }: AnswerFacts, ageMs: number): PicoUsd | null {
-    const { body, headers, target = '/v1/messages' } = call;
-    const atMs = this.#settings.clock.nowMs();
-    return this.#settings.cost({ key: eligible.key, model, target, headers, body, usage, atMs, ageMs });
+  #costNow({ call, eligible }: DepartingCall, facts: AnswerFacts, ageMs: number): PicoUsd | null {
+    const { clock, cost } = this.#settings;
+    return cost(new SavedCall(call, eligible.key, facts, clock.nowMs(), ageMs));
   }
 
   #depart(turn: DepartingCall, isRefresh: boolean): Flight {
-    const departure = new Departure(
-      this.#settings,
-      this.#marks,
-      this.#levels,
-      this.#accounts,
-      this.#agreement,
-    );
     const remove = (): void => {
       if (this.#flights.get(turn.key) === flight) this.#flights.delete(turn.key);
     };
-    const flight: Flight = new Flight((self) => departure.start(turn, self, isRefresh, remove), remove);
+    const flight: Flight = new Flight((self) => this.#departure.start(turn, self, isRefresh, remove), remove);
     this.#flights.set(turn.key, flight);
     return flight;
   }
@@ -237,11 +244,8 @@ class Cache implements ResponseCache {
     if (this.#flights.has(turn.key)) return;
     const flight = this.#depart(turn, true);
     const leave = flight.join();
-    const drain = async (): Promise<void> => {
-      const outcome = await flight.outcome;
-      if (outcome.kind === 'live') await collect(outcome.stream.read(leave));
-    };
-    drain()
+    flight.outcome
+      .then((outcome) => (outcome.kind === 'live' ? collect(outcome.stream.read(leave)) : null))
       .catch(() => undefined)
       .finally(leave);
   }

@@ -16,11 +16,24 @@ const OWN_HEADERS: ReadonlySet<string> = new Set([
 /** Credentials, headers of the API, and ours, in any case. */
 const TELLING = /^(?:x-api-key$|authorization$|anthropic-|x-cachewright-)/i;
 
+const [UPPER_TO_LOWER, LETTER_A, LETTER_X] = [0x20, 0x61, 0x78];
+
+/** May a call be read from it? At a glance: all that `TELLING` finds begins with one of two letters. */
+export function mayTell(name: string): boolean {
+  const letter = name.charCodeAt(0) | UPPER_TO_LOWER;
+  return letter === LETTER_A || letter === LETTER_X;
+}
+
+/** Is a call read from the header of this name, in any case? */
+export function isTelling(name: string): boolean {
+  return mayTell(name) && TELLING.test(name);
+}
+
 /** The headers from which a call is read, with names in lower case: who asks, those of the API, and ours. */
 export function telling(headers: HeaderMap): HeaderMap {
   const told: Record<string, string> = {};
   for (const given of Object.keys(headers))
-    if (TELLING.test(given)) told[given.toLowerCase()] = headers[given] ?? '';
+    if (isTelling(given)) told[given.toLowerCase()] = headers[given] ?? '';
   return told;
 }
 

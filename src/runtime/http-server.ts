@@ -58,27 +58,28 @@ async function drain(server: Server, unused: ReadonlySet<Socket>, drainMs: numbe
 export async function startServer(handler: RequestListener, options: ListenOptions): Promise<RunningServer> {
   // Loaded here, so that whoever only wants the clock loads no server.
   const { createServer } = await import('node:http');
+  // Clients connect ahead of need, and Node takes a connection that never carried a request for a busy one.
+  const unused = new Set<Socket>();
+  // Nobody may use a kept connection again: waiting for its client to let go would hold up closing.
+  const closeWhenDraining = (): void => {
+    if (!server.listening) server.closeIdleConnections();
+  };
   // Requests may take as long as a model thinks: only the time for sending headers is bounded.
   const server = createServer(
     { requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 65_000 },
-    handler,
+    (request, response) => {
+      unused.delete(request.socket);
+      handler(request, response);
+      response.on('close', closeWhenDraining);
+    },
   );
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(new ListenError(explain(error, options))));
     server.listen(options.port, options.host, resolve);
   });
-  // Clients connect ahead of need, and Node takes a connection that never carried a request for a busy one.
-  const unused = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     unused.add(socket);
     socket.once('close', () => unused.delete(socket));
-  });
-  server.on('request', (request, response) => {
-    unused.delete(request.socket);
-    response.once('close', () => {
-      // Nobody may use a kept connection again: waiting for its client to let go would hold up closing.
-      if (!server.listening) server.closeIdleConnections();
-    });
   });
   const address = server.address();
   if (address === null || typeof address === 'string')

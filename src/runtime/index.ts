@@ -19,6 +19,6 @@ export {
 } from './http-server.ts';
 export { createLogger, LOG_LEVELS, type LogLevel, type Logger } from './logger.ts';
 export { hasTracing } from './tracing.ts';
-export { afterPatience } from './patience.ts';
+export { afterPatience, type Time } from './patience.ts';
 export { afterTurn } from './turn.ts';
-export { createId, secretBytes, seededRandom, systemRandom, type Random } from './random.ts';
+export { createId, createTimedId, secretBytes, seededRandom, systemRandom, type Random } from './random.ts';

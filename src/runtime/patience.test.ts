@@ -7,7 +7,7 @@ describe('patience', () => {
   it('ends a turn later than its time, once', () => {
     const time = new ManualTime();
     let calls = 0;
-    afterPatience(time, 50, () => (calls += 1));
+    afterPatience({ clock: time, timers: time }, 50, () => (calls += 1));
     time.advance(25);
     time.advance(25);
     expect(calls).toBe(0);
@@ -16,12 +16,25 @@ describe('patience', () => {
     expect(calls).toBe(1);
   });
 
-  it('gives half of its time after this process was busy', () => {
+  it('gives a quarter of its time after this process was busy', () => {
     const time = new ManualTime();
     let calls = 0;
-    afterPatience(time, 50, () => (calls += 1));
+    afterPatience({ clock: time, timers: time }, 50, () => (calls += 1));
     time.advance(10_000);
-    time.advance(24);
+    time.advance(12);
+    time.advance(0);
+    expect(calls).toBe(0);
+    time.advance(1);
+    time.advance(0);
+    expect(calls).toBe(1);
+  });
+
+  it('does not add up what its timers are late', () => {
+    const time = new ManualTime();
+    let calls = 0;
+    afterPatience({ clock: time, timers: time }, 40, () => (calls += 1));
+    time.advance(29);
+    time.advance(10);
     time.advance(0);
     expect(calls).toBe(0);
     time.advance(1);
@@ -31,7 +44,9 @@ describe('patience', () => {
 
   it.each([0, 25, 50])('can be given up, after %i ms too', (ms) => {
     const time = new ManualTime();
-    const cancel = afterPatience(time, 50, () => expect.unreachable('it was given up'));
+    const cancel = afterPatience({ clock: time, timers: time }, 50, () =>
+      expect.unreachable('it was given up'),
+    );
     for (let passed = 0; passed < ms; passed += 25) time.advance(25);
     cancel();
     time.advance(1_000);

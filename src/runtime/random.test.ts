@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createId, secretBytes, seededRandom, systemRandom } from './random.ts';
+import { createId, createTimedId, secretBytes, seededRandom, systemRandom } from './random.ts';
 
 const take = (random: () => number, count: number): number[] => Array.from({ length: count }, random);
 
@@ -34,8 +34,25 @@ describe('ids', () => {
     expect(createId('msg', seededRandom(2), 5)).toHaveLength('msg_01'.length + 5);
   });
 
+  it('have at most 64 letters', () => {
+    expect(createId('a', systemRandom, 64)).toHaveLength('a_01'.length + 64);
+    expect(() => createId('a', systemRandom, 65)).toThrow(RangeError);
+  });
+
   it("of the platform's randomness do not repeat", () => {
     expect(new Set(Array.from({ length: 1_000 }, () => createId('req', systemRandom))).size).toBe(1_000);
+  });
+
+  it('with a time are sorted by it, and differ within a millisecond', () => {
+    const random = seededRandom(3);
+    const times = [0, 1, 56, 57, 3_248, 1_795_000_000_000, 1_795_000_000_001, 1e14];
+    const made = times.map((timeMs) => createTimedId('req', random, timeMs));
+    expect(made.toSorted()).toEqual(made);
+    for (const id of made) expect(id).toMatch(/^req_01[A-Za-z2-9]{22}$/);
+    expect(new Set(Array.from({ length: 1_000 }, () => createTimedId('req', systemRandom, 5))).size).toBe(
+      1_000,
+    );
+    expect(createTimedId('req', random, -1)).toHaveLength(28);
   });
 
   it('hold at the ends of the range', () => {

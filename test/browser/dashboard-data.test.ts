@@ -7,6 +7,7 @@ import type {
   IntegrityTotals,
   LedgerHealth,
   RequestRecord,
+  ShownReuse,
   ShownTimelineRow,
   Summary,
 } from '../../src/ledger/index.ts';
@@ -14,7 +15,14 @@ import { newestByProgram } from '../../web/src/data/applications.ts';
 import { adviceFor } from '../../web/src/data/miss-reasons.ts';
 import { factsOf } from '../../web/src/data/record-facts.ts';
 import type * as Web from '../../web/src/data/types.ts';
-import { formatAxisUsd, formatDuration, formatShare, formatUsd, NOT_KNOWN } from '../../web/src/format.ts';
+import {
+  formatAxisUsd,
+  formatDuration,
+  formatRange,
+  formatShare,
+  formatUsd,
+  NOT_KNOWN,
+} from '../../web/src/format.ts';
 import { recordOf } from '../support/record.ts';
 
 /** A value after `JSON.stringify` and `JSON.parse`, as records are shown. */
@@ -33,6 +41,7 @@ test('what the pages read is what the listener sends', () => {
   expectTypeOf<Alert>().toExtend<Web.Alert>();
   expectTypeOf<IntegrityTotals & { findings: WithUsd<IntegrityFinding>[] }>().toExtend<Web.IntegrityReport>();
   expectTypeOf<LedgerHealth>().toExtend<Web.Ready['ledger']>();
+  expectTypeOf<ShownReuse>().toExtend<Web.Reuse>();
 });
 
 const shown = (more: Partial<RequestRecord>): Web.RequestRecord =>
@@ -88,6 +97,16 @@ test.each([
   [-1_200, '−1.2 s'],
 ])('%s ms is %s', (durationMs, text) => {
   expect(formatDuration(durationMs)).toBe(text);
+});
+
+test.each([
+  [0, 10_000, 'under 10 s'],
+  [10_000, 30_000, '10–30 s'],
+  [30_000, 60_000, '30 s–1 min'],
+  [1_800_000, 3_600_000, '30 min–1 h'],
+  [86_400_000, null, 'over 24 h'],
+])('from %s ms to %s is %s', (fromMs, toMs, text) => {
+  expect(formatRange(fromMs, toMs)).toBe(text);
 });
 
 describe('a record in words', () => {

@@ -7,7 +7,6 @@ import { sendJson } from '../support/http-client.ts';
 import { ManualTime } from '../support/manual-time.ts';
 
 const MINUTE_MS = 60_000;
-const HOURS = 24;
 const HANDBOOK = writeHandbook(90, seededRandom(20));
 
 interface World {
@@ -58,17 +57,51 @@ async function repeat(world: World): Promise<void> {
   await ask(world, body, 'faq', ['x-cachewright-response-cache', '86400']);
 }
 
-/** From a quarter before the end on, the client sends its tools in another order for every conversation. */
-function toolsAt(hour: number): readonly object[] {
-  if (hour < (HOURS * 3) / 4) return SHOP_TOOLS;
+/** The same tools in another order for every hour. */
+function reordered(hour: number): readonly object[] {
   const turn = hour % SHOP_TOOLS.length;
   return [...SHOP_TOOLS.slice(turn), ...SHOP_TOOLS.slice(0, turn)].toReversed();
 }
 
-/** A gateway that has had a day of traffic, which ends at `endMs`: a planted change of the tools' order among it. */
-export async function startDay(cleanUp: CleanUp, endMs: number): Promise<TestGateway> {
+/** Hours of traffic, and in which of them the client sends its tools in another order for every conversation. */
+export interface Traffic {
+  readonly hours: number;
+  /** Conversations in an hour. */
+  readonly conversations: number;
+  readonly isReordered: (hour: number) => boolean;
+}
+
+/** A day whose last quarter has the planted change. */
+const aDay: Traffic = { hours: 24, conversations: 2, isReordered: (hour) => hour >= 18 };
+
+/** Two days: the change came yesterday, ten hours long, and all has been well for longer than the newest requests tell. */
+export const changedYesterday: Traffic = {
+  hours: 40,
+  conversations: 4,
+  isReordered: (hour) => hour >= 16 && hour < 26,
+};
+
+async function liveHour(world: World, hour: number, traffic: Traffic): Promise<void> {
+  const beganMs = world.time.nowMs();
+  for (let index = 0; index < traffic.conversations; index += 1) {
+    const tools = traffic.isReordered(hour) ? reordered(hour + index) : SHOP_TOOLS;
+    await converse(world, traffic.conversations * hour + index, tools);
+  }
+  await report(world);
+  await pass(world, MINUTE_MS);
+  await report(world);
+  await repeat(world);
+  await pass(world, 60 * MINUTE_MS - (world.time.nowMs() - beganMs));
+}
+
+/** A gateway that has had its traffic, by default of a day, which ends at `endMs`: a planted change of the tools' order among it. */
+export async function startDay(
+  cleanUp: CleanUp,
+  endMs: number,
+  traffic: Traffic = aDay,
+): Promise<TestGateway> {
   const emulator = cleanUp.add(await startEmulator({ port: 0, clock: 'manual' }));
-  const time = new ManualTime(endMs - HOURS * 60 * MINUTE_MS);
+  const time = new ManualTime(endMs - traffic.hours * 60 * MINUTE_MS);
   const secret = new Uint8Array(32).fill(7);
   const gateway = cleanUp.add(
     await startTestGateway(emulator.url, {
@@ -77,15 +110,6 @@ export async function startDay(cleanUp: CleanUp, endMs: number): Promise<TestGat
     }),
   );
   const world: World = { gateway, emulatorUrl: emulator.url, time };
-  for (let hour = 0; hour < HOURS; hour += 1) {
-    const beganMs = time.nowMs();
-    await converse(world, 2 * hour, toolsAt(hour));
-    await converse(world, 2 * hour + 1, toolsAt(hour + 1));
-    await report(world);
-    await pass(world, MINUTE_MS);
-    await report(world);
-    await repeat(world);
-    await pass(world, 60 * MINUTE_MS - (time.nowMs() - beganMs));
-  }
+  for (let hour = 0; hour < traffic.hours; hour += 1) await liveHour(world, hour, traffic);
   return gateway;
 }

@@ -1,8 +1,9 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { nothingKnown, type RequestRecord } from '../../src/ledger/index.ts';
 import { CleanUp, startTestGateway, type TestGateway } from '../support/gateway.ts';
-import { costOf, ownCostOf, recordOf } from '../support/record.ts';
+import { costOf, ownCostOf, recordOf, usageOf } from '../support/record.ts';
 import { startDay } from './dashboard-day.ts';
 import { alertsOfABadDay, keepAliveOfADay } from './dashboard-fixtures.ts';
 import {
@@ -35,6 +36,7 @@ const SCREENS = [
   ['misses', 'Why do misses happen?'],
   ['plan', 'What is my plan?'],
   ['keep-alive', 'Does keep-alive pay?'],
+  ['ttls', 'Do TTLs fit?'],
   ['answers', 'What do exact answers save?'],
   ['watch', 'Is anything wrong?'],
   ['requests', 'What was asked?'],
@@ -248,6 +250,68 @@ describe('a rise that is long ago', () => {
   });
 });
 
+describe('do TTLs fit', () => {
+  test('knows of every read of a day after how long it came', async (context) => {
+    needChromium(context);
+    const { ledger } = day.engine.options;
+    const { bins, unknown } = await ledger.reuse();
+    const readers = (await ledger.list(1_000)).filter(({ usage }) => (usage?.readTokens ?? 0) > 0);
+    expect(unknown).toBe(0);
+    expect(bins.reduce((sum, { read5m, read1h }) => sum + read5m + read1h, 0)).toBe(readers.length);
+    // Conversations go on after a minute, or after nine; somebody comes again within the hour.
+    const used = bins.filter(({ read5m, read1h }) => read5m + read1h > 0).map(({ fromMs }) => fromMs);
+    expect(used).toEqual([60_000, 300_000, 1_800_000]);
+    const late = bins.filter(({ fromMs }) => fromMs >= 300_000);
+    expect(late.every(({ read5m }) => read5m === 0)).toBe(true);
+  });
+
+  test('says what an hour would have held, of the requests within the filters', async (context) => {
+    needChromium(context);
+    const busy = cleanUp.add(await startTestGateway('http://127.0.0.1:9'));
+    const atMs = Date.now() - 3_600_000;
+    const counts = { uncachedTokens: 0, readTokens: 9, write5mTokens: 0, write1hTokens: 0 };
+    const readAfter = (readAgeMs: number, readTtl: '5m' | '1h', tag: string): Partial<RequestRecord> => ({
+      tags: [tag],
+      usage: usageOf({ ...counts, outputTokens: 0 }),
+      prediction: { ...counts, estimatedTokens: 9, readLeftMs: 1, readAgeMs, readTtl },
+    });
+    const expiredAfter = (ageMs: number, costPicoUsd: bigint): Partial<RequestRecord> => ({
+      misses: [{ reason: 'expired', tokens: 5, costPicoUsd, evidence: { ...nothingKnown, ageMs } }],
+    });
+    const records = [
+      readAfter(20_000, '5m', 'quick'),
+      readAfter(20_000, '1h', 'slow'),
+      readAfter(1_200_000, '1h', 'slow'),
+      expiredAfter(400_000, 2_000_000_000_000n),
+      expiredAfter(9_000_000, 500_000_000_000n),
+    ];
+    for (const [index, more] of records.entries())
+      busy.engine.options.ledger.add(recordOf({ id: `req_${index}`, atMs, ...more }));
+    const tab = await show(busy, 'ttls');
+    const { page } = tab;
+    expect(await page.locator('.headline').innerText()).toMatch(
+      /^\$2\.50\s+paid again for prefixes that had expired\s+\$2\.00 of it, in 1 request, /,
+    );
+    expect(await page.getByText('2 of 5 uses').count()).toBe(2);
+    const bars = await page.locator('.ages li').allInnerTexts();
+    expect(bars.map((text) => text.replaceAll(/\s+/g, ' ').trim()).slice(4, 10)).toEqual([
+      '2–5 min 0',
+      'entries of 5 minutes end here',
+      '5–10 min 1',
+      '10–30 min 1',
+      '30 min–1 h 0',
+      'entries of an hour end here',
+    ]);
+    expect(await page.locator('.findings').innerText()).toContain('1 of 2 reads of entries of an hour came');
+    await expectGood(tab);
+    await page.getByLabel('Tag').fill('slow');
+    await page.keyboard.press('Tab');
+    await page.getByText('1 of 2 uses').first().waitFor();
+    expect(await page.locator('.headline').innerText()).toMatch(/^\$0\s/);
+    await page.context().close();
+  });
+});
+
 describe('requests', () => {
   test('open and close by keyboard alone', async (context) => {
     needChromium(context);
@@ -261,6 +325,42 @@ describe('requests', () => {
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     expect(page.url()).not.toContain('id=');
+    await page.context().close();
+  });
+
+  test('are narrowed by reason and cost, in the URL, from the first page on', async (context) => {
+    needChromium(context);
+    const tab = await show(day, 'requests?range=all');
+    const { page } = tab;
+    await page.getByRole('button', { name: 'Older' }).click();
+    await expect.poll(() => page.url()).toContain('before=');
+    await page.getByRole('combobox', { name: 'Missed' }).selectOption('tools_changed');
+    await expect.poll(() => page.url()).not.toContain('before=');
+    const { ledger } = day.engine.options;
+    const shown = (): Promise<(string | null)[]> =>
+      page.locator('button.link').evaluateAll((all) => all.map((one) => one.getAttribute('title')));
+    const idsOf = async (filter: Parameters<typeof ledger.list>[2]): Promise<readonly string[]> =>
+      (await ledger.list(25, undefined, filter)).map(({ id }) => id);
+    const changed = await idsOf({ reason: 'tools_changed' });
+    expect(changed.length).toBeGreaterThan(3);
+    await expect.poll(shown).toEqual(changed);
+    const costs = (await ledger.list(25, undefined, { reason: 'tools_changed' })).map(({ cost }) =>
+      Number(cost?.totalPicoUsd),
+    );
+    const leastUsd = Math.max(...costs) / 1e12;
+    await page.getByRole('spinbutton', { name: 'Billed at least $' }).fill(String(leastUsd));
+    await page.keyboard.press('Tab');
+    await expect.poll(async () => (await shown()).length).toBeLessThan(changed.length);
+    expect(await shown()).toEqual(
+      await idsOf({ reason: 'tools_changed', minCostPicoUsd: BigInt(Math.round(leastUsd * 1e12)) }),
+    );
+    await expectGood(tab);
+    await page.reload();
+    await expect.poll(async () => (await shown()).length).toBeGreaterThan(0);
+    expect(page.url()).toContain('reason=tools_changed');
+    await page.getByRole('spinbutton', { name: 'Billed at least $' }).fill('999');
+    await page.keyboard.press('Tab');
+    await page.getByText('Nothing was asked within these filters.').waitFor();
     await page.context().close();
   });
 
@@ -327,6 +427,25 @@ describe('polling', () => {
     await page.locator('.empty').waitFor();
     await page.clock.runFor(600_000);
     expect(asked.filter((path) => path === '/api/v1/keep-alive')).toHaveLength(1);
+    await page.context().close();
+  });
+
+  test('asks for a timeline once, in the buckets that suited before', async (context) => {
+    needChromium(context);
+    const tab = await openTab(browser, day.admin.url);
+    const { page } = tab;
+    const asked = (): readonly string[] =>
+      tab.asked.flatMap((path) => /timeline\?.*bucketMs=(\d{1,8})\b/.exec(path)?.[1] ?? []);
+    await page.clock.install();
+    await page.goto(`${day.admin.url}/#/saving?range=all`);
+    await tab.settle();
+    // A day of all time: by days at first, and then by hours.
+    expect(asked()).toEqual(['86400000', '3600000']);
+    const again = page.waitForResponse((response) => response.url().includes('bucketMs=3600000'));
+    await page.clock.runFor(15_000);
+    await again;
+    await tab.settle();
+    expect(asked()).toEqual(['86400000', '3600000', '3600000']);
     await page.context().close();
   });
 

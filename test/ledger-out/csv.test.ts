@@ -27,7 +27,7 @@ const HEADER =
   'predicted_write_5m_tokens,predicted_write_1h_tokens,miss_reasons,missed_tokens,missed_usd,breakpoints_added,' +
   'is_plan_applied,response_outcome,response_detail,response_age_ms,response_saved_usd,response_saved_ms,' +
   'gate_role,gate_end,gate_waited_ms,gate_followers,gate_saved_usd,skip_reason,is_resent,is_partial,error,' +
-  'first_byte_ms,total_ms,estimated_tokens,diagnostics_reason,is_diagnostics_disputed';
+  'first_byte_ms,total_ms,estimated_tokens,diagnostics_reason,is_diagnostics_disputed,response_model';
 
 async function* iterate<Thing>(things: readonly Thing[]): AsyncGenerator<Thing> {
   yield* things;

@@ -4,7 +4,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { defaultCatalogue, extendCatalogue, toUsd } from '../../src/core/index.ts';
 import { createMetrics, type Metrics } from '../../src/gateway/metrics/metrics.ts';
 import { renderPrometheus } from '../../src/gateway/metrics/prometheus.ts';
-import { createMemoryLedger, integrity, type Ledger, type RequestRecord } from '../../src/ledger/index.ts';
+import {
+  createMemoryLedger,
+  integrity,
+  nothingKnown,
+  type Ledger,
+  type RequestRecord,
+} from '../../src/ledger/index.ts';
 import { CleanUp, startTestGateway } from '../support/gateway.ts';
 import { send, sendJson } from '../support/http-client.ts';
 import { ManualTime } from '../support/manual-time.ts';
@@ -68,7 +74,13 @@ async function scrape(metrics: Metrics, judged: readonly RequestRecord[] = []): 
   const health = metrics.ledger.health();
   const judge = integrity();
   judged.forEach((record) => judge.check(record));
-  const state = { health, counters: healthy, integrity: judge.totals(), firing: [] };
+  const state = {
+    health,
+    counters: healthy,
+    integrity: judge.totals(),
+    firing: [],
+    keepAliveSavedPicoUsd: 3n,
+  };
   const shown = metrics.snapshot(state);
   return new Scrape(
     await renderPrometheus(shown, { 'service.name': 'test' }, { startMs: 1_000, endMs: 2_500 }),
@@ -94,6 +106,8 @@ describe('Prometheus', () => {
     expect(page.sum('cachewright_requests_total')).toBe(summary.requests);
     expect(page.sum('cachewright_unbilled_requests_total')).toBe(sums.unreported);
     expect(page.sum('cachewright_cost_usd_total')).toBeCloseTo(summary.costUsd, 6);
+    const uncachedUsd = summary.costUsd + summary.savedUsd.noCaching;
+    expect(page.sum('cachewright_uncached_cost_usd_total')).toBeCloseTo(uncachedUsd, 6);
     expect(page.sum('cachewright_own_cost_usd_total')).toBeCloseTo(toUsd(sums.ownPicoUsd), 6);
     const saved = (counterfactual: string): number => page.sum('cachewright_saved_usd', { counterfactual });
     expect(saved('no_caching')).toBeCloseTo(summary.savedUsd.noCaching, 6);
@@ -114,7 +128,14 @@ describe('Prometheus', () => {
   it('has types, buckets that add up, and the attributes of the conventions', async () => {
     const metrics = metricsOf();
     metrics.ledger.add(
-      recordOf({ usage: usageOf(tokens), cost: costOf(5n), status: 200, firstByteMs: 40, totalMs: 1_500 }),
+      recordOf({
+        responseModel: 'claude-opus-5-5',
+        usage: usageOf(tokens),
+        cost: costOf(5n),
+        status: 200,
+        firstByteMs: 40,
+        totalMs: 1_500,
+      }),
     );
     metrics.ledger.add(recordOf({ status: 529, error: 'overloaded_error', totalMs: 12 }));
     const page = await scrape(metrics);
@@ -127,7 +148,7 @@ describe('Prometheus', () => {
       gen_ai_request_model: 'claude-opus-5-5',
     };
     expect(page.samples('gen_ai_client_operation_duration_sum')).toEqual([
-      { labels: common, value: 1.5 },
+      { labels: { ...common, gen_ai_response_model: 'claude-opus-5-5' }, value: 1.5 },
       { labels: { ...common, error_type: 'overloaded_error' }, value: 0.012 },
     ]);
     const buckets = page
@@ -153,6 +174,32 @@ describe('Prometheus', () => {
     const page = await scrape(metrics);
     expect(page.sum('cachewright_saved_usd')).toBe(-2);
     expect(page.types.get('cachewright_saved_usd')).toBe('GAUGE');
+  });
+
+  it('tells how long after its last use a prefix was wanted again', async () => {
+    const metrics = metricsOf();
+    const predicted = { ...tokens, estimatedTokens: 1, readLeftMs: 1 };
+    const read = { usage: usageOf(tokens), prediction: { ...predicted, readAgeMs: 299_000, readTtl: '1h' } };
+    const evidence = { ...nothingKnown, ageMs: 301_000 };
+    const misses = [{ reason: 'expired', tokens: 5, costPicoUsd: 1n, evidence }] as const;
+    metrics.ledger.add(recordOf({ ...read, misses } as Partial<RequestRecord>));
+    metrics.ledger.add(recordOf({ usage: usageOf(tokens), prediction: predicted }));
+    const page = await scrape(metrics);
+    const name = 'cachewright_reuse_age_seconds';
+    expect(page.samples(`${name}_sum`)).toEqual([
+      { labels: { outcome: 'read_1h' }, value: 299 },
+      { labels: { outcome: 'expired' }, value: 301 },
+    ]);
+    for (const [le, read1h, expired] of [
+      ['120', 0, 0],
+      ['300', 1, 0],
+      ['600', 1, 1],
+    ] as const) {
+      expect(page.sum(`${name}_bucket`, { le, outcome: 'read_1h' })).toBe(read1h);
+      expect(page.sum(`${name}_bucket`, { le, outcome: 'expired' })).toBe(expired);
+    }
+    expect(page.types.get('cachewright_keep_alive_saved_usd_total')).toBe('COUNTER');
+    expect(page.sum('cachewright_keep_alive_saved_usd_total')).toBe(3e-12);
   });
 
   it('counts waits, exact answers and pings under labels of few values', async () => {
@@ -316,7 +363,10 @@ describe('a gateway', () => {
       expect(sumOf(push, 'cachewright.tokens', { kind })).toBe(value);
     expect(sumOf(push, 'gen_ai.client.token.usage', { 'gen_ai.token.type': 'input' })).toBe(2 * 356);
     const [duration] = push.metrics.get('gen_ai.client.operation.duration') ?? [];
-    expect(duration).toMatchObject({ count: 2, labels: { 'gen_ai.request.model': 'claude-opus-5-5' } });
+    expect(duration).toMatchObject({
+      count: 2,
+      labels: { 'gen_ai.request.model': 'claude-opus-5-5', 'gen_ai.response.model': 'claude-opus-5-5' },
+    });
     expect(told).toEqual([]);
   });
 

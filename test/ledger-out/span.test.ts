@@ -178,6 +178,7 @@ describe('a span of the application', () => {
       'gen_ai.usage.cache_read.input_tokens': sum(({ usage }) => usage?.readTokens),
       'gen_ai.usage.cache_write.input_tokens': sum(({ usage }) => usage?.write5mTokens),
       'gen_ai.usage.output_tokens': sum(({ usage }) => usage?.outputTokens),
+      'gen_ai.response.model': body.model,
     });
     const cost = records.reduce((total, record) => total + (record.cost?.totalPicoUsd ?? 0n), 0n);
     expect(span.attributes['cachewright.cost_usd']).toBe(toUsd(cost));

@@ -10,6 +10,15 @@ import { costOf, ownCostOf, recordOf } from '../support/record.ts';
 const [folder = '', round = ''] = process.argv.slice(2);
 const ledger = await openSqliteLedger(folder);
 let added = 0;
+/** As many hits as records. */
+const hits = ledger.alike?.(
+  recordOf({
+    scope: `hits-${round}`,
+    tags: ['t0'],
+    cost: costOf(0n),
+    responses: { outcome: 'hit', detail: 'memory', ageMs: null, savedPicoUsd: null, savedMs: null },
+  }),
+);
 
 /** Where threads of this process say how long they ran, and how long they could have but did not; Linux alone has it. */
 const TASKS = '/proc/self/task';
@@ -46,6 +55,8 @@ setInterval(() => {
         misses: [],
       }),
     );
+    hits?.begin(Date.now());
+    hits?.end(1, { ageMs: 2, savedPicoUsd: 3n, savedMs: 4 });
     if (index === 0)
       ledger.addOwn(ownCostOf({ id: `${round}-own-${added}`, atMs: Date.now(), costPicoUsd: 1n }));
   }

@@ -78,8 +78,19 @@ it(`loses at most the last moments of a gateway that is killed, and counts nothi
       database,
       'SELECT sum(requests), sum(cost_pico), sum(own_pico) FROM rollup WHERE level_ms = 300000 AND tag = 0 AND scope = 0',
     );
-    expect([requests + (money[1] ?? 0), ...money]).toEqual(whole);
-    expect(numbersOf(database, 'SELECT count(*) FROM record')).toEqual([whole[0]]);
+    const [runs = 0, hits = 0, counted = 0] = numbersOf(
+      database,
+      'SELECT count(*), coalesce(sum(records), 0), coalesce(sum(length(numbers)) / 40, 0) FROM run JOIN record USING (seq)',
+    );
+    expect(counted).toBe(hits);
+    expect([requests - hits + (money[1] ?? 0), ...money]).toEqual(whole);
+    expect(numbersOf(database, 'SELECT count(*) FROM record')).toEqual([(whole[0] ?? 0) + runs]);
+    expect(
+      numbersOf(
+        database,
+        'SELECT coalesce(sum(responses_hit), 0) FROM rollup WHERE level_ms = 300000 AND tag = 0 AND scope > 0',
+      ),
+    ).toEqual([hits]);
     for (const filter of ['tag = 0 AND scope > 0', 'tag > 0 AND scope = 0', 'tag > 0 AND scope > 0'])
       expect(
         numbersOf(database, `SELECT sum(requests) FROM rollup WHERE level_ms = 86400000 AND ${filter}`),
@@ -91,8 +102,9 @@ it(`loses at most the last moments of a gateway that is killed, and counts nothi
     database.close();
     const ledger = await openLedgerFile(folder);
     expect((await ledger.summary()).requests).toBe(requests);
+    const own = await ledger.summary({ scope: `hits-${round}` });
     await ledger.close();
-    losses.push(lossOf(said, stored));
+    losses.push(lossOf(said, stored), lossOf(said, own.requests));
   }
   // Each of them, less what a busy machine kept it from; where nobody says how long that was, the usual one.
   for (const { lostMs, cpuWaitedMs } of losses)

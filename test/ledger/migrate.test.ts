@@ -15,6 +15,7 @@ import {
   type Ledger,
   type RecordFilter,
 } from '../../src/ledger/index.ts';
+import { ADD_COUNTS } from '../../src/ledger/sqlite/migrate-counts.ts';
 import { collect } from '../support/ledger-contract.ts';
 import { hasPostgres, startPostgres } from '../support/postgres.ts';
 import { costOf, recordOf } from '../support/record.ts';
@@ -76,6 +77,21 @@ describe('a ledger of version 1', () => {
     const again = await openLedgerFile(folder);
     expect((await again.summary()).unreported).toBe(8);
     await again.close();
+  });
+
+  it('of version 2 too, and takes runs of hits from then on', async () => {
+    writeOld(`${ADD_COUNTS} PRAGMA user_version = 2;`);
+    await expect(openLedgerFile(folder)).rejects.toMatchObject({
+      message: expect.stringContaining('is of version 2: serve brings it to version 3'),
+    });
+    const ledger = await openSqliteLedger(folder);
+    await expectSums(ledger);
+    const responses = { outcome: 'hit', detail: 'memory', ageMs: 1, savedPicoUsd: 2n, savedMs: 3 } as const;
+    const hits = ledger.alike?.(recordOf({ responses, cost: costOf(0n) }));
+    const ids = [hits?.begin(1), hits?.end(0, responses), hits?.begin(2), hits?.end(0, responses)];
+    expect((await ledger.list(2)).map(({ id }) => id)).toEqual([ids[2], ids[0]]);
+    expect(await ledger.summary()).toMatchObject({ requests: 33 });
+    await ledger.close();
   });
 
   it('keeps the sums of records that are gone', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { noTokens } from '../../src/core/index.ts';
 import { startEmulator } from '../../src/emulator/index.ts';
 import {
   openPostgresLedger,
@@ -264,12 +265,14 @@ describe.runIf(hasPostgres)('postgres', () => {
       { clock: time, timers: time },
     );
     opened.push(ledger);
+    const usage = usageOf({ ...noTokens, readTokens: 1 });
     for (const age of [0, 9, 11, 99, 101])
-      ledger.add(recordOf({ id: `day ${age}`, atMs: (500 - age) * DAY_MS, cost: costOf(1n) }));
+      ledger.add(recordOf({ id: `day ${age}`, atMs: (500 - age) * DAY_MS, cost: costOf(1n), usage }));
     await ledger.flush();
     time.advance(60_000);
     await vi.waitFor(async () => expect(await ledger.list(10)).toHaveLength(2));
     expect(await ledger.summary()).toMatchObject({ requests: 4, costPicoUsd: '4' });
     expect(await ledger.summary({ toMs: 490 * DAY_MS })).toMatchObject({ requests: 2 });
+    expect(await ledger.reuse()).toMatchObject({ unknown: 4 });
   });
 });

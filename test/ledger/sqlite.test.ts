@@ -14,6 +14,7 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { noTokens } from '../../src/core/index.ts';
 import { openLedgerFile, openSqliteLedger, type Ledger } from '../../src/ledger/index.ts';
 import { toRow, type LedgerRow } from '../../src/ledger/rows.ts';
 import { GuardedWriter } from '../../src/ledger/sqlite/guarded-writer.ts';
@@ -283,7 +284,8 @@ describe('retention', () => {
     const ages = [0, 5, 9, 11, 50, 99, 101, 300];
     for (const age of ages) {
       const atMs = 500 * DAY_MS - age * DAY_MS;
-      ledger.add(recordOf({ id: `day ${age}`, atMs, tags: ['t'], cost: costOf(1n) }));
+      const usage = usageOf({ ...noTokens, readTokens: 1 });
+      ledger.add(recordOf({ id: `day ${age}`, atMs, tags: ['t'], cost: costOf(1n), usage }));
     }
     ledger.addOwn(ownCostOf({ id: 'old', atMs: 400 * DAY_MS, costPicoUsd: 10n ** 12n }));
     await ledger.flush();
@@ -291,6 +293,9 @@ describe('retention', () => {
     await vi.waitFor(async () => expect(await ledger.list(10)).toHaveLength(3));
     expect(await ledger.summary()).toMatchObject({ requests: 6, costPicoUsd: '6' });
     expect(await ledger.summary({ tag: 't', toMs: 490 * DAY_MS })).toMatchObject({ requests: 3 });
+    // After how long they read is added up over all tags only.
+    expect(await ledger.reuse()).toMatchObject({ unknown: 6 });
+    expect(await ledger.reuse({ tag: 't' })).toMatchObject({ unknown: 3 });
     // The bucket of the record of 50 days ago counts as a whole, where it begins.
     const atMs = 450 * DAY_MS;
     expect(await ledger.summary({ fromMs: atMs + 1, toMs: 490 * DAY_MS })).toMatchObject({ requests: 1 });

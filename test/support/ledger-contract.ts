@@ -37,12 +37,31 @@ const pico = fc.oneof(
 );
 const count = fc.nat(1_000_000);
 
+/** Times since a last use, which often lie at the edges of bins. */
+const age = fc.option(
+  fc.oneof(fc.nat(2 * DAY_MS), fc.constantFrom(0, 299_999, 300_000, HOUR_MS - 1, HOUR_MS, DAY_MS)),
+  { nil: null },
+);
+
 const miss: fc.Arbitrary<Miss> = fc.record({
   reason: fc.constantFrom(...REASONS),
   tokens: count,
   costPicoUsd: pico,
-  evidence: fc.constant({ ...nothingKnown, path: 'messages.1', byteRange: [3, 7] as const }),
+  evidence: age.map((ageMs) => ({ ...nothingKnown, path: 'messages.1', byteRange: [3, 7], ageMs })),
 });
+
+const prediction = fc
+  .tuple(age, fc.constantFrom('5m', '1h', null))
+  .map(([readAgeMs, readTtl]): RequestRecord['prediction'] => ({
+    readTokens: 0,
+    write5mTokens: 0,
+    write1hTokens: 0,
+    uncachedTokens: 0,
+    estimatedTokens: 0,
+    readLeftMs: null,
+    readAgeMs,
+    readTtl,
+  }));
 
 const usage = fc
   .record({
@@ -100,6 +119,7 @@ const record: fc.Arbitrary<Partial<RequestRecord>> = fc.record({
   model: fc.constantFrom(...MODELS),
   tags: fc.uniqueArray(fc.constantFrom(...TAGS), { maxLength: 3 }),
   usage: orNull(usage),
+  prediction: orNull(prediction),
   cost: orNull(pico.map(costOf)),
   savings: orNull(savings),
   misses: fc.array(miss, { maxLength: 3 }),
@@ -248,10 +268,82 @@ function describeRecords(open: () => Promise<OpenedLedger>): void {
   });
 }
 
+const DOLLAR = 10n ** 12n;
+
+/** A request that wanted prefixes again: what it read after a time, and what had expired for how many cents. */
+function wanted(
+  read: readonly [ageMs: number, ttl: '5m' | '1h'] | null,
+  expired: readonly [ageMs: number, cents: bigint] | null,
+): Partial<RequestRecord> {
+  const tokens = { uncachedTokens: 1, readTokens: read ? 9 : 0, write5mTokens: 0, write1hTokens: 0 };
+  const ages = { readAgeMs: read?.[0] ?? null, readTtl: read?.[1] ?? null };
+  const other = { reason: 'tools_changed' as const, tokens: 1, costPicoUsd: DOLLAR, evidence: nothingKnown };
+  const late = expired && {
+    reason: 'expired' as const,
+    tokens: 5,
+    costPicoUsd: (expired[1] * DOLLAR) / 100n,
+    evidence: { ...nothingKnown, ageMs: expired[0] },
+  };
+  return {
+    usage: usageOf({ ...tokens, outputTokens: 0 }),
+    prediction: { ...tokens, estimatedTokens: 10, readLeftMs: null, ...ages },
+    misses: late ? [other, late] : [other],
+  };
+}
+
+function describeReuse(open: () => Promise<OpenedLedger>): void {
+  it('adds up how long after their last use prefixes were wanted again', async () => {
+    const records: readonly Partial<RequestRecord>[] = [
+      { ...wanted([20_000, '5m'], null), scope: 's', model: 'm1', tags: ['a'], atMs: START_MS },
+      { ...wanted(null, [400_000, 70n]), scope: 's', model: 'm1', tags: ['a', 'b'], atMs: START_MS + 1 },
+      { ...wanted(null, [400_000, 60n]), scope: 't', model: 'm1', tags: ['b'], atMs: START_MS + 1 },
+      { ...wanted(null, [400_000, 60n]), scope: 's', model: 'm1', tags: [], atMs: START_MS + 2 },
+      { ...wanted([1_200_000, '1h'], [9_000_000, 5n]), scope: 't', model: 'm2', atMs: START_MS + DAY_MS },
+    ];
+    const seconds = { fromMs: 10_000, read5m: 1, read1h: 0, expired: 0, expiredCostPicoUsd: 0n };
+    const late = (count: number, cents: bigint) => ({
+      fromMs: 300_000,
+      read5m: 0,
+      read1h: 0,
+      expired: count,
+      expiredCostPicoUsd: (cents * DOLLAR) / 100n,
+    });
+    const half = { fromMs: 600_000, read5m: 0, read1h: 1, expired: 0, expiredCostPicoUsd: 0n };
+    const hours = { ...late(1, 5n), fromMs: 7_200_000 };
+    const questions: readonly (readonly [RecordFilter, readonly unknown[]])[] = [
+      [{}, [seconds, late(3, 190n), half, hours]],
+      [{ model: 'm1' }, [seconds, late(3, 190n)]],
+      [{ scope: 's' }, [seconds, late(2, 130n)]],
+      [{ tag: 'b' }, [late(2, 130n)]],
+      [{ tag: 'b', scope: 't' }, [late(1, 60n)]],
+      [{ tag: 'b', model: 'm2' }, []],
+      [{ fromMs: START_MS + 1 }, [late(3, 190n), half, hours]],
+      [{ toMs: START_MS + DAY_MS }, [seconds, late(3, 190n)]],
+      [{ scope: 'nobody' }, []],
+    ];
+    await withLedger(open, async (ledger) => {
+      for (const [index, more] of records.entries()) {
+        ledger.add(recordOf({ id: `r${index}`, ...more }));
+        // What is added up meets what was stored before, and another of the same batch.
+        if (index === 1) await ledger.flush();
+      }
+      ledger.addOwn(ownCostOf({ atMs: START_MS, costPicoUsd: DOLLAR }));
+      await ledger.flush();
+      for (const [asked, expected] of questions) {
+        const { bins, unknown } = await ledger.reuse(asked);
+        const found = bins.filter(({ read5m, read1h, expired }) => read5m + read1h + expired > 0);
+        expect(found, JSON.stringify(asked)).toMatchObject(expected);
+        expect(unknown).toBe(0);
+      }
+    });
+  });
+}
+
 /** What every ledger must do; it answers as the one in memory does. */
 export function describeLedgerContract(name: string, open: () => Promise<OpenedLedger>): void {
   describe(`${name}: the contract of ledgers`, () => {
     describeRecords(open);
+    describeReuse(open);
 
     it('answers any question as the ledger in memory does', async () => {
       const history = fc.tuple(
@@ -278,6 +370,7 @@ export function describeLedgerContract(name: string, open: () => Promise<OpenedL
             for (const [asked, bucketMs] of questions) {
               expect(await ledger.summary(asked)).toEqual(memory.summary(asked));
               expect(await ledger.timeline(asked, bucketMs)).toEqual(await memory.timeline(asked, bucketMs));
+              expect(await ledger.reuse(asked)).toEqual(memory.reuse(asked));
               expect(await collect(ledger.export(asked))).toEqual(await collect(memory.export(asked)));
               expect(await collect(ledger.exportOwn(asked))).toEqual(await collect(memory.exportOwn(asked)));
             }

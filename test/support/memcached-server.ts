@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 
 import { freezeProcess } from './freeze.ts';
+import { endServer, freePort, isRunning } from './real-server.ts';
 
 const BINARY = ['/usr/bin/memcached', '/usr/local/bin/memcached'].find((file) => existsSync(file));
 
@@ -19,15 +20,6 @@ export interface MemcachedServer {
   kill(): Promise<void>;
   /** Starts it again on the same port, empty. */
   start(): Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function isListening(port: number): Promise<boolean> {
@@ -49,10 +41,6 @@ async function launch(port: number, args: readonly string[]): Promise<ChildProce
   while (isRunning(child) && !(await isListening(port)));
   if (!isRunning(child)) throw new Error(`memcached has ended at once: port ${port} may be taken`);
   return child;
-}
-
-function isRunning({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode === null && signalCode === null;
 }
 
 /** On a free port; another process may have taken it meanwhile, then on another. */
@@ -79,10 +67,7 @@ export async function startMemcached(args: readonly string[] = []): Promise<Memc
     async kill() {
       const dying = child;
       child = null;
-      if (!dying || !isRunning(dying)) return;
-      const gone = once(dying, 'exit');
-      dying.kill('SIGKILL');
-      await gone;
+      await endServer(dying, 'SIGKILL');
     },
     async start() {
       child ??= await launch(port, args);

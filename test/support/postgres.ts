@@ -1,10 +1,9 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync, type ChildProcess } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+
+import { endServer, freePort, launchServer } from './real-server.ts';
 
 const ROOT = '/usr/lib/postgresql';
 
@@ -50,15 +49,6 @@ export interface PostgresServer {
   close(): Promise<void>;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 function run(program: string, args: readonly string[]): void {
   const { status, stderr } = spawnSync(join(binaries ?? '', program), [...args], {
     ...user,
@@ -68,25 +58,16 @@ function run(program: string, args: readonly string[]): void {
   if (status !== 0) throw new Error(`${program}: ${stderr}`);
 }
 
-async function launch(folder: string, port: number): Promise<ChildProcess> {
+function launch(folder: string, port: number): Promise<ChildProcess> {
   const settings = [
     'listen_addresses=127.0.0.1',
     'unix_socket_directories=',
     'shared_buffers=32MB',
     'max_connections=40',
-  ];
-  const child = spawn(
-    join(binaries ?? '', 'postgres'),
-    ['-D', folder, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
-    { ...user, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
-  );
-  for await (const line of createInterface({ input: child.stderr })) {
-    if (line.includes('ready to accept connections')) {
-      child.stderr.resume();
-      return child;
-    }
-  }
-  throw new Error('postgres ended before it was ready');
+  ].flatMap((setting) => ['-c', setting]);
+  const args = ['-D', folder, '-p', String(port), ...settings];
+  const readiness = { stream: 'stderr', sentence: 'ready to accept connections' } as const;
+  return launchServer(join(binaries ?? '', 'postgres'), args, readiness, { ...user, cwd: folder });
 }
 
 /** All processes of a server: the first one, and its children. */
@@ -118,12 +99,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const signalAll = (signal: NodeJS.Signals): void => {
     for (const pid of processesOf(child.pid ?? 0)) process.kill(pid, signal);
   };
-  const stop = async (signal: NodeJS.Signals): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill(signal);
-    await gone;
-  };
+  const stop = (signal: NodeJS.Signals): Promise<void> => endServer(child, signal);
   return {
     url: urlOf('postgres'),
     password: PASSWORD,

@@ -1,12 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 
 import { freezeProcess } from './freeze.ts';
+import { endServer, freePort, launchServer } from './real-server.ts';
 
 const BINARY = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'].find((file) => existsSync(file));
 
@@ -34,37 +32,14 @@ export interface RedisServer {
   close(): Promise<void>;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-async function launch(port: number, folder: string, options: RedisServerOptions): Promise<ChildProcess> {
-  const args = [
-    '--port',
-    String(port),
-    '--bind',
-    '127.0.0.1',
-    '--dir',
-    folder,
-    '--save',
-    '',
-    '--loglevel',
-    'notice',
-  ];
+function launch(port: number, folder: string, options: RedisServerOptions): Promise<ChildProcess> {
+  const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
   const auth = options.password === undefined ? [] : ['--requirepass', options.password];
-  const child = spawn(BINARY ?? 'redis-server', [...args, ...auth, ...(options.args ?? [])], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const args = [...place, '--save', '', '--loglevel', 'notice', ...auth, ...(options.args ?? [])];
+  return launchServer(BINARY ?? 'redis-server', args, {
+    stream: 'stdout',
+    sentence: 'Ready to accept connections',
   });
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (line.includes('Ready to accept connections')) break;
-  }
-  child.stdout.resume();
-  return child;
 }
 
 /** Starts a Redis server that is gone after `close`. */
@@ -75,10 +50,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   const kill = async (): Promise<void> => {
     const dying = child;
     child = null;
-    if (!dying || dying.exitCode !== null || dying.signalCode !== null) return;
-    const gone = once(dying, 'exit');
-    dying.kill('SIGKILL');
-    await gone;
+    await endServer(dying, 'SIGKILL');
   };
   const user = options.password === undefined ? '' : `:${encodeURIComponent(options.password)}@`;
   return {

@@ -29,7 +29,7 @@ import {
   readKeepAliveCalendar,
   type KeepAliveFlags,
 } from '../serve-keep-alive.ts';
-import { addLedgerOptions, checkPostgres, openServeLedger, type LedgerFlags } from '../serve-ledger.ts';
+import { addLedgerOptions, checkLedger, openServeLedger, type LedgerFlags } from '../serve-ledger.ts';
 import { addMetricsOptions, explainOtlp, serveMetrics, type MetricsFlags } from '../serve-metrics.ts';
 import {
   addResponseOptions,
@@ -96,7 +96,7 @@ async function check(flags: ServeFlags): Promise<void> {
   const failure = isInside ? null : await reachUpstream(options, systemTimers);
   if (failure !== null) throw new CommandError(`the upstream ${shown} cannot be reached: ${failure}`);
   await checkRedis(flags);
-  await checkPostgres(flags);
+  await checkLedger(flags);
   await checkMemcached(flags);
   if (flags.json) printJson({ ok: true, upstream: shown });
   else
@@ -134,7 +134,7 @@ async function openParts(flags: ServeFlags, { calendar, catalogue, rules, logger
   });
   const warn = (alert: Alert): void => logger.warn(alert, 'alert');
   const watch = openServeAlerts(flags, catalogue, warn, systemTimers);
-  const ledger = await openServeLedger(flags);
+  const kept = await openServeLedger(flags);
   const state = await openServeState(planner, secret, flags);
   const gate = await openServeGate(flags);
   const keepAlive = await openServeKeepAlive(flags, calendar, secret, rules);
@@ -151,13 +151,14 @@ async function openParts(flags: ServeFlags, { calendar, catalogue, rules, logger
       catalogue,
       secret,
       planner,
-      ledger,
+      ledger: kept.ledger,
+      bodies: kept.bodies,
     },
     alerts: watch.alerts,
     responses: responses.tier,
     /** Once the last answer has been learned from. */
     close: async (isStarted: boolean): Promise<void> => {
-      const parts = [gate, state, responses, ledger, watch];
+      const parts = [gate, state, responses, kept, watch];
       // A gateway that has started closes its own keeper.
       await Promise.all([...parts, ...(isStarted ? [] : [keepAlive])].map((part) => part.close()));
     },

@@ -145,13 +145,17 @@ function findLongestHit(
   nowMs: number,
   rules: CacheRules,
 ): Lookup {
+  const { positions, prefixIds } = request;
   let nearMiss: NearMiss | null = null;
   let hitIndex = -1;
-  for (const breakpoint of eligible.toReversed()) {
-    for (const index of lookbackFrom(request.positions, breakpoint.blockIndex, rules)) {
-      // A breakpoint inside a collapsed run may find what a later one steps over, so the others are asked as well.
-      if (index <= hitIndex) break;
-      const entries = state.entries.get(request.prefixIds[index] ?? '') ?? [];
+  // A breakpoint inside a collapsed run may find what a later one steps over, so the others are asked as well.
+  for (let at = eligible.length - 1; at >= 0; at -= 1) {
+    const from = eligible[at]?.blockIndex ?? -1;
+    // 20 positions, the breakpoint's own included.
+    const lowest = (positions[from] ?? 0) - (LOOKBACK_POSITIONS - 1);
+    for (let index = from; index > hitIndex && (positions[index] ?? 0) >= lowest; index -= 1) {
+      const entries = state.entries.get(prefixIds[index] ?? '');
+      if (!entries || isSteppedOver(positions, index, from, rules)) continue;
       if (entries.some((entry) => isReadable(state, entry, nowMs, rules))) hitIndex = index;
       else nearMiss ??= describeNearMiss(entries, index, nowMs, rules);
     }
@@ -171,19 +175,15 @@ function describeNearMiss(
   return { reason: isPending ? 'in_flight' : 'expired', blockIndex, tokens: first.tokens };
 }
 
-/** Block indices that a breakpoint tests, deepest first: 20 positions, the breakpoint's own included. */
-function* lookbackFrom(
+/** Does a breakpoint that looks back pass over a block, since only the end of its run counts? */
+function isSteppedOver(
   positions: readonly number[],
+  index: number,
   from: number,
   rules: CacheRules,
-): IterableIterator<number> {
-  const lowest = (positions[from] ?? 0) - (LOOKBACK_POSITIONS - 1);
-  for (let index = from; index >= 0; index -= 1) {
-    const position = positions[index] ?? 0;
-    if (position < lowest) return;
-    const isInsideRun = index < from && positions[index + 1] === position;
-    if (rules.open.collapsedRunEnds === 'any' || !isInsideRun) yield index;
-  }
+): boolean {
+  const isInsideRun = index < from && positions[index + 1] === positions[index];
+  return isInsideRun && rules.open.collapsedRunEnds !== 'any';
 }
 
 /** Step 4. */
@@ -199,13 +199,19 @@ function refreshPath(
   for (let index = from; index <= hitIndex; index += 1) {
     const prefixId = request.prefixIds[index] ?? '';
     const entries = state.entries.get(prefixId);
-    if (!entries) continue;
+    // Within one millisecond requests renew the same entries by nothing.
+    if (!entries?.some((entry) => isShorter(entry, nowMs, rules))) continue;
     const renewed = entries.map((entry) =>
       isReadable(state, entry, nowMs, rules) ? renewEntry(entry, nowMs, rules) : entry,
     );
     refreshed = withEntries(refreshed, prefixId, renewed);
   }
   return refreshed;
+}
+
+/** Would a read now renew the entry, were it readable? */
+function isShorter({ usedMs, expiresMs, ttl }: CacheEntry, nowMs: number, rules: CacheRules): boolean {
+  return usedMs < nowMs || expiresMs < nowMs + rules.ttlMs[ttl];
 }
 
 /** A read never shortens a life, not even where requests are told out of their order. */

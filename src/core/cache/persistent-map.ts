@@ -46,7 +46,9 @@ function find<Value>(root: Node<Value> | undefined, key: string): Value | undefi
   const hash = hashKey(key);
   let node = root;
   for (let depth = 0; node && 'children' in node; depth += 1) node = node.children[slotOf(hash, depth)];
-  return node?.pairs.find((pair) => pair[0] === key)?.[1];
+  if (!node) return undefined;
+  for (const pair of node.pairs) if (pair[0] === key) return pair[1];
+  return undefined;
 }
 
 function withChild<Value>(
@@ -71,6 +73,9 @@ function insert<Value>(
     const slot = slotOf(hash, depth);
     return withChild(node, slot, insert(node.children[slot], pair, hash, depth + 1));
   }
+  // Mostly it is the one that is there already.
+  const [only] = node.pairs;
+  if (node.pairs.length === 1 && only?.[0] === pair[0]) return { pairs: [pair] };
   const others = node.pairs.filter((other) => other[0] !== pair[0]);
   if (others.length === 0 || depth >= DEPTH_MAX) return { pairs: [...others, pair] };
   let branch: Node<Value> = { children: Array.from({ length: WIDTH }, () => undefined) };
@@ -93,26 +98,38 @@ function erase<Value>(node: Node<Value>, key: string, hash: number, depth: numbe
 function* walk<Value>(node: Node<Value> | undefined): IterableIterator<Pair<Value>> {
   if (!node) return;
   if ('pairs' in node) yield* node.pairs;
-  else for (const child of node.children) yield* walk(child);
+  else for (const child of node.children) if (child) yield* walk(child);
 }
 
-function fromRoot<Value>(root: Node<Value> | undefined, size: number): PersistentMap<Value> {
-  return {
-    size,
-    get: (key) => find(root, key),
-    put: (key, value) => {
-      const grown = find(root, key) === undefined ? 1 : 0;
-      return fromRoot(insert(root, [key, value], hashKey(key), 0), size + grown);
-    },
-    remove: (key) => {
-      if (!root || find(root, key) === undefined) return fromRoot(root, size);
-      return fromRoot(erase(root, key, hashKey(key), 0), size - 1);
-    },
-    entries: () => walk(root),
-  };
+class TrieMap<Value> implements PersistentMap<Value> {
+  readonly size: number;
+  readonly #root: Node<Value> | undefined;
+
+  constructor(root: Node<Value> | undefined, size: number) {
+    this.#root = root;
+    this.size = size;
+  }
+
+  get(key: string): Value | undefined {
+    return find(this.#root, key);
+  }
+
+  put(key: string, value: Value): PersistentMap<Value> {
+    const grown = find(this.#root, key) === undefined ? 1 : 0;
+    return new TrieMap(insert(this.#root, [key, value], hashKey(key), 0), this.size + grown);
+  }
+
+  remove(key: string): PersistentMap<Value> {
+    if (!this.#root || find(this.#root, key) === undefined) return this;
+    return new TrieMap(erase(this.#root, key, hashKey(key), 0), this.size - 1);
+  }
+
+  entries(): IterableIterator<readonly [string, Value]> {
+    return walk(this.#root);
+  }
 }
 
 /** An empty map. */
 export function emptyMap<Value>(): PersistentMap<Value> {
-  return fromRoot<Value>(undefined, 0);
+  return new TrieMap<Value>(undefined, 0);
 }

@@ -136,8 +136,8 @@ export class HistogramFamily {
 
   add(key: string, value: number): void {
     const { value: known } = this.#points.at(key);
-    const found = this.#boundaries.findIndex((boundary) => value <= boundary);
-    const bucket = found < 0 ? this.#boundaries.length : found;
+    let bucket = 0;
+    while (bucket < this.#boundaries.length && !(value <= (this.#boundaries[bucket] ?? 0))) bucket += 1;
     known.counts[bucket] = (known.counts[bucket] ?? 0) + 1;
     known.sum += value;
     known.count += 1;

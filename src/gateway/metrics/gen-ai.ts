@@ -13,6 +13,7 @@ const FIRST_CHUNK_BOUNDARIES = [
 const OPERATION = 'gen_ai.operation.name';
 const PROVIDER = 'gen_ai.provider.name';
 const MODEL = 'gen_ai.request.model';
+const RESPONSE_MODEL = 'gen_ai.response.model';
 const OPERATION_VALUES = 'chat\nanthropic';
 
 /** The metrics of the GenAI conventions for clients (OpenTelemetry, status: development). */
@@ -25,7 +26,7 @@ export class GenAiMetrics {
       unit: '{token}',
     },
     TOKEN_BOUNDARIES,
-    [OPERATION, PROVIDER, MODEL, 'gen_ai.token.type'],
+    [OPERATION, PROVIDER, MODEL, RESPONSE_MODEL, 'gen_ai.token.type'],
   );
   readonly #duration = new HistogramFamily(
     {
@@ -34,7 +35,7 @@ export class GenAiMetrics {
       unit: 's',
     },
     DURATION_BOUNDARIES,
-    [OPERATION, PROVIDER, MODEL, 'error.type'],
+    [OPERATION, PROVIDER, MODEL, RESPONSE_MODEL, 'error.type'],
   );
   readonly #firstChunk = new HistogramFamily(
     {
@@ -43,14 +44,18 @@ export class GenAiMetrics {
       unit: 's',
     },
     FIRST_CHUNK_BOUNDARIES,
-    [OPERATION, PROVIDER, MODEL],
+    [OPERATION, PROVIDER, MODEL, RESPONSE_MODEL],
   );
 
-  /** What was answered from kept answers was no operation of a model, and is not counted here. */
-  add(record: RequestRecord, model: string): void {
+  /**
+   * What was answered from kept answers was no operation of a model, and is not counted here.
+   *
+   * @param responseModel as a label; empty where the answer named none
+   */
+  add(record: RequestRecord, model: string, responseModel: string): void {
     const { usage, totalMs, firstByteMs, responses } = record;
     if (responses?.outcome === 'hit' || responses?.outcome === 'collapsed') return;
-    const key = this.#keys.of(OPERATION_VALUES, model);
+    const key = this.#keys.of(this.#keys.of(OPERATION_VALUES, model), responseModel);
     if (usage) {
       this.#tokens.add(this.#keys.of(key, 'input'), totalInputTokens(usage));
       this.#tokens.add(this.#keys.of(key, 'output'), usage.outputTokens);

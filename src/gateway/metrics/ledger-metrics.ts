@@ -1,5 +1,5 @@
 import { totalInputTokens } from '../../core/index.ts';
-import type { OwnCost, RequestRecord } from '../../ledger/index.ts';
+import { REUSE_BOUNDS_MS, reuseOf, type OwnCost, type RequestRecord } from '../../ledger/index.ts';
 import { CountFamily, HistogramFamily, JoinedKeys, MoneyFamily, type Metric } from './families.ts';
 import { statusClassOf } from './label-values.ts';
 
@@ -41,6 +41,12 @@ export class LedgerMetrics {
     ['model'],
   );
   readonly #cost = money('cost_usd', 'sum', 'Billed, output included.', ['model']);
+  readonly #uncachedCost = money(
+    'uncached_cost_usd',
+    'sum',
+    'What the same requests would have cost without caching.',
+    ['model'],
+  );
   readonly #saved = money('saved_usd', 'signed', 'Saved against a counterfactual; negative is a loss.', [
     'model',
     'counterfactual',
@@ -53,6 +59,15 @@ export class LedgerMetrics {
   readonly #misses = count('misses', 'Parts of prompts that were not read.', '{part}', ['reason']);
   readonly #missedTokens = count('missed_tokens', 'Tokens of these parts.', '{token}', ['reason']);
   readonly #missedCost = money('missed_cost_usd', 'sum', 'What they cost beyond reading them.', ['reason']);
+  readonly #reuseAge = new HistogramFamily(
+    {
+      name: 'cachewright.reuse.age_seconds',
+      description: 'How long after their last use prefixes were wanted again.',
+      unit: 's',
+    },
+    REUSE_BOUNDS_MS.map((boundMs) => boundMs / 1000),
+    ['outcome'],
+  );
   readonly #responses = count('responses', 'What the tier of exact answers did.', '{request}', ['outcome']);
   readonly #responsesSaved = money('responses_saved_usd', 'signed', 'What answers from it would have cost.', [
     'outcome',
@@ -79,6 +94,7 @@ export class LedgerMetrics {
       this.#missedTokens.add(reason, tokens);
       this.#missedCost.add(reason, costPicoUsd);
     }
+    this.#addReuse(record);
     const { responses, gate } = record;
     if (responses) {
       this.#responses.add(responses.outcome, 1);
@@ -89,6 +105,15 @@ export class LedgerMetrics {
       this.#gateWait.add(this.#keys.of(gate.role, gate.end ?? ''), gate.waitedMs / 1000);
       this.#gateSaved.add(gate.role, gate.savedPicoUsd);
     }
+  }
+
+  /** Counts hits of the tier of exact answers that have all of a record in common but what each saved. */
+  addHits(common: RequestRecord, model: string, hits: number, savedPicoUsd: bigint | null): void {
+    const answered = this.#keys.of(common.mode, statusClassOf(common.status));
+    this.#requests.add(this.#keys.of(model, answered), hits);
+    this.#addMoney(common, model);
+    this.#responses.add('hit', hits);
+    if (savedPicoUsd !== null) this.#responsesSaved.add('hit', savedPicoUsd);
   }
 
   /** Counts one request of ours. */
@@ -106,12 +131,14 @@ export class LedgerMetrics {
       this.#readTokens,
       this.#inputTokens,
       this.#cost,
+      this.#uncachedCost,
       this.#saved,
       this.#ownRequests,
       this.#ownCost,
       this.#misses,
       this.#missedTokens,
       this.#missedCost,
+      this.#reuseAge,
       this.#responses,
       this.#responsesSaved,
       this.#gateWait,
@@ -132,8 +159,18 @@ export class LedgerMetrics {
     this.#inputTokens.add(model, totalInputTokens(usage));
   }
 
+  #addReuse(record: RequestRecord): void {
+    const { read, expired } = reuseOf(record);
+    if (read?.ttl && read.ageMs !== null) this.#reuseAge.add(`read_${read.ttl}`, read.ageMs / 1000);
+    if (expired && expired.ageMs !== null) this.#reuseAge.add('expired', expired.ageMs / 1000);
+  }
+
   #addMoney({ cost, savings }: RequestRecord, model: string): void {
-    if (cost) this.#cost.add(model, cost.totalPicoUsd);
+    if (cost) {
+      this.#cost.add(model, cost.totalPicoUsd);
+      // Only grows, so that it may be counted from one start of the process to the next, as what was saved may not.
+      this.#uncachedCost.add(model, cost.totalPicoUsd + (savings?.noCachingPicoUsd ?? 0n));
+    }
     if (!savings) return;
     this.#saved.add(this.#keys.of(model, 'no_caching'), savings.noCachingPicoUsd);
     this.#saved.add(this.#keys.of(model, 'client'), savings.clientPicoUsd);

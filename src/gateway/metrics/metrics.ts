@@ -1,6 +1,7 @@
 import type { Catalogue } from '../../core/index.ts';
 import type { Ledger } from '../../ledger/index.ts';
 import type { Metric } from './families.ts';
+import { AlikeHits } from './alike-hits.ts';
 import { GenAiMetrics } from './gen-ai.ts';
 import { ModelLabels } from './label-values.ts';
 import { LedgerMetrics } from './ledger-metrics.ts';
@@ -18,6 +19,9 @@ export function createMetrics(ledger: Ledger, catalogue: Catalogue): Metrics {
   const models = new ModelLabels(catalogue);
   const families = new LedgerMetrics();
   const genAi = new GenAiMetrics();
+  const hits = new AlikeHits((common, count, savedPicoUsd) =>
+    families.addHits(common, models.of(common.model), count, savedPicoUsd),
+  );
   let failed = 0;
   const attempt = (run: () => void): void => {
     try {
@@ -33,22 +37,27 @@ export function createMetrics(ledger: Ledger, catalogue: Catalogue): Metrics {
         attempt(() => {
           const model = models.of(record.model);
           families.add(record, model);
-          genAi.add(record, model);
+          genAi.add(record, model, record.responseModel ? models.of(record.responseModel) : '');
         });
       },
+      ...(ledger.alike ? { alike: (common) => hits.alike(ledger.alike?.(common) ?? null, common) } : {}),
       addOwn(cost) {
         ledger.addOwn(cost);
         attempt(() => families.addOwn(cost, models.of(cost.model)));
       },
       summary: (filter) => ledger.summary(filter),
-      list: (limit, before) => ledger.list(limit, before),
+      list: (limit, before, filter) => ledger.list(limit, before, filter),
       timeline: (filter, bucketMs) => ledger.timeline(filter, bucketMs),
+      reuse: (filter) => ledger.reuse(filter),
       export: (filter) => ledger.export(filter),
       exportOwn: (filter) => ledger.exportOwn(filter),
       health: () => ledger.health(),
       flush: () => ledger.flush(),
       close: () => ledger.close(),
     },
-    snapshot: (state) => [...genAi.show(), ...families.show(), ...showState(state, failed)],
+    snapshot(state) {
+      attempt(() => hits.count());
+      return [...genAi.show(), ...families.show(), ...showState(state, failed)];
+    },
   };
 }

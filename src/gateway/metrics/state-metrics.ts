@@ -1,3 +1,4 @@
+import { toUsd, type PicoUsd } from '../../core/index.ts';
 import type { Engine } from '../../engine/index.ts';
 import type { Alert, IntegrityTotals, LedgerHealth } from '../../ledger/index.ts';
 import type { Labels, Metric } from './families.ts';
@@ -9,6 +10,8 @@ export interface MetricsState {
   readonly integrity: IntegrityTotals;
   /** What is bad now. */
   readonly firing: readonly Alert[];
+  /** What pings have saved that were used later; null where none can be sent. */
+  readonly keepAliveSavedPicoUsd: PicoUsd | null;
 }
 
 function now(
@@ -24,7 +27,7 @@ function now(
 
 /** @param failedMetrics requests that could not be counted */
 export function showState(
-  { health, counters, integrity, firing }: MetricsState,
+  { health, counters, integrity, firing, keepAliveSavedPicoUsd }: MetricsState,
   failedMetrics: number,
 ): readonly Metric[] {
   const failures: readonly (readonly [string, number])[] = [
@@ -58,6 +61,13 @@ export function showState(
         [{ code, cause: 'unexplained' }, unexplained],
         [{ code, cause: 'explained' }, requests - unexplained],
       ]),
+    ),
+    now(
+      'sum',
+      'keep_alive.saved_usd',
+      'What keep-alive saved, its own cost not subtracted.',
+      'USD',
+      keepAliveSavedPicoUsd === null ? [] : [[{}, toUsd(keepAliveSavedPicoUsd)]],
     ),
     now('gauge', 'alerts.firing', 'Alerts of things that are bad now.', '{alert}', [[{}, firing.length]]),
   ];

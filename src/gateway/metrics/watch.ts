@@ -28,6 +28,7 @@ export function watchMetrics(
       counters: engine.counters,
       integrity: integrity.totals(),
       firing: alerts.firing(),
+      keepAliveSavedPicoUsd: engine.keepAlive.keeper?.totals().sent.savedPicoUsd ?? null,
     }),
     times: { startMs, endMs: clock.nowMs() },
   });

@@ -63,6 +63,16 @@ describe('a series', () => {
     ]);
   });
 
+  it('of costs shows what is typical: one that is large among small ones does not make it', () => {
+    const costs: AlertRule = { ...rule, signal: 'cost_per_request', direction: 'rise', windowsPending: 1 };
+    const values = (signal: AlertRule['signal']): readonly (number | undefined)[] => {
+      const series = new Series({ ...costs, signal, change: null, limit: 0.5 });
+      return [0.01, 100, 0.01].map((usd, index) => series.add(index * 5, usd, 1)?.value);
+    };
+    expect(values('cost_per_request').at(-1)).toBeCloseTo(1);
+    expect(values('error_rate').at(-1)).toBeCloseTo(50.005);
+  });
+
   it('does not tell the same again while it cools down, nor its end', () => {
     const twice = [...steady(8), 0.1, 0.1, 0.8, 0.8, 0.1, 0.1, 0.8, 0.8, 0.8];
     expect(windows(new Series(rule), twice)).toEqual(['9 firing', '11 recovered']);
@@ -172,6 +182,14 @@ describe('requests that could have read', () => {
       [
         [0, wrote5m],
         [1, { ...read, model: 'claude-sonnet-5-5' }],
+      ],
+      [false, false],
+    ],
+    [
+      'on another path',
+      [
+        [0, wrote5m],
+        [1, { ...read, path: '/v1/other' }],
       ],
       [false, false],
     ],

@@ -117,8 +117,7 @@ class WatchingAlerts implements Alerts {
     const isLeft = record.error === 'client_left';
     return {
       hit_ratio: usage && couldRead ? [usage.readTokens, totalInputTokens(usage)] : null,
-      cost_per_request:
-        cost && cost.totalPicoUsd > 0n && !isPartial ? [Math.log(toUsd(cost.totalPicoUsd)), 1] : null,
+      cost_per_request: cost && cost.totalPicoUsd > 0n && !isPartial ? [toUsd(cost.totalPicoUsd), 1] : null,
       // A client that leaves is no fault of the service.
       error_rate: isLeft ? null : [isError(record) ? 1 : 0, 1],
       integrity: usage && prediction && !isPartial ? [finding && isAlarming(finding) ? 1 : 0, 1] : null,

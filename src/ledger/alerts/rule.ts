@@ -9,6 +9,23 @@ export type AlertSignal =
   /** Share of bills that nothing explains. */
   | 'integrity';
 
+/** How values of a signal are added up in a window, and what their mean is then. */
+interface Scale {
+  readonly toSum: (value: number) => number;
+  readonly fromMean: (mean: number) => number;
+}
+
+const asItIs = (value: number): number => value;
+const linear: Scale = { toSum: asItIs, fromMean: asItIs };
+
+/** Of costs the geometric mean. */
+export const SCALES: Readonly<Record<AlertSignal, Scale>> = {
+  hit_ratio: linear,
+  cost_per_request: { toSum: Math.log, fromMean: Math.exp },
+  error_rate: linear,
+  integrity: linear,
+};
+
 /**
  * When a signal is bad. It is looked at in windows of at least `windowMs` and `samplesMin` requests; a window is bad when it is
  * past the `limit`, or has moved by `change` of what windows have shown so far and by `deviations` of their own spread.

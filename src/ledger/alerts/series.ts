@@ -1,5 +1,5 @@
 import { Baseline } from './baseline.ts';
-import type { AlertRule } from './rule.ts';
+import { SCALES, type AlertRule } from './rule.ts';
 
 /** A turn of events in one series. */
 export interface SeriesTurn {
@@ -44,12 +44,12 @@ export class Series {
     return this.#firingSinceMs !== null;
   }
 
-  /** Adds one request, its cost as a logarithm; gives a turn where it closes a window that makes one. */
+  /** Adds one request; gives a turn where it closes a window that makes one. */
   add(atMs: number, numerator: number, denominator: number): SeriesTurn | null {
     const turn = this.tick(atMs);
     this.#window ??= { startMs: atMs, samples: 0, numerator: 0, denominator: 0 };
     this.#window.samples += 1;
-    this.#window.numerator += numerator;
+    this.#window.numerator += SCALES[this.#rule.signal].toSum(numerator);
     this.#window.denominator += denominator;
     return turn;
   }
@@ -81,7 +81,7 @@ export class Series {
 
   #judge(window: Window, atMs: number): SeriesTurn | null {
     const mean = window.numerator / window.denominator;
-    const value = this.#rule.signal === 'cost_per_request' ? Math.exp(mean) : mean;
+    const value = SCALES[this.#rule.signal].fromMean(mean);
     const isBad = this.#isBad(value);
     this.#bad = isBad ? this.#bad + 1 : 0;
     this.#good = isBad ? 0 : this.#good + 1;

@@ -36,6 +36,17 @@ describe('series that are followed', () => {
     );
   });
 
+  it('are those of the record, whoever came before', () => {
+    const watched = new WatchedSeries(rules, 10);
+    const at = (scope: string, model: string): string => nameOf(watched.of(0, recordOf({ scope, model })));
+    expect([at('s', 'm'), at('t', 'm'), at('t', 'n'), at('s', 'm')]).toEqual([
+      'each s m',
+      'each t m',
+      'each t n',
+      'each s m',
+    ]);
+  });
+
   it('go by what their rule goes by', () => {
     const watched = new WatchedSeries(rules, 10);
     const record = recordOf({ scope: 's', model: 'm' });

@@ -26,6 +26,11 @@ function groupOf({ by }: AlertRule, { scope, model }: RequestRecord): string {
   return by === 'model' ? model : `${scope}\n${model}`;
 }
 
+/** Is it the series of a record's group? */
+function isOf({ scope, model }: Watched, record: RequestRecord): boolean {
+  return (scope === null || scope === record.scope) && (model === null || model === record.model);
+}
+
 /** All series that are followed; beyond a number the one heard of longest ago goes. */
 export class WatchedSeries {
   readonly #rules: readonly OfRule[];
@@ -42,12 +47,15 @@ export class WatchedSeries {
   of(ruleIndex: number, record: RequestRecord): Watched {
     const own = this.#rules[ruleIndex];
     if (!own) throw new RangeError(`no rule ${ruleIndex}`);
+    // Traffic of one kind finds its series where it left it.
+    if (own.newest && isOf(own.newest, record)) {
+      own.newest.heard = this.#heard += 1;
+      return own.newest;
+    }
     const group = groupOf(own.rule, record);
     const known = own.byGroup.get(group);
     const watched = known ?? this.#follow(own.rule, record);
     watched.heard = this.#heard += 1;
-    // Traffic of one kind finds its series where it left it.
-    if (watched === own.newest) return watched;
     own.newest = watched;
     if (known) own.byGroup.delete(group);
     own.byGroup.set(group, watched);

@@ -163,6 +163,7 @@ const later: readonly CsvColumn[] = [
   number('estimated_tokens', ({ prediction }) => prediction?.estimatedTokens),
   text('diagnostics_reason', ({ diagnostics }) => diagnostics?.reason),
   number('is_diagnostics_disputed', ({ diagnostics }) => diagnostics?.isDisputed),
+  text('response_model', ({ responseModel }) => responseModel),
 ];
 
 /** The columns in their order, which is part of the contract: new ones come last, and none is renamed or taken away. */

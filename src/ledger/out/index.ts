@@ -11,4 +11,5 @@ export {
   type ReportSums,
 } from './report.ts';
 export { showRecord, type ShownRecord } from './show-record.ts';
+export { showReuse, type ShownReuse } from './show-reuse.ts';
 export { showTimelineRow, type ShownTimelineRow } from './show-timeline.ts';

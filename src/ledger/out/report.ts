@@ -122,6 +122,25 @@ function groupRows(rows: readonly TimelineRow[], by: 'model' | 'day'): TotalsByN
   return groups;
 }
 
+/** Scopes up to which each is asked for its sums; reading all records is cheaper for more. */
+const SCOPES_MAX = 2_000;
+
+/** By scope from sums, where the ledger knows its scopes; by tag records are read, for sums know nothing of those without. */
+async function groupNames(
+  ledger: LedgerReader,
+  filter: RecordFilter,
+  by: 'tag' | 'scope',
+): Promise<TotalsByName> {
+  const scopes = by === 'scope' ? await ledger.scopes?.() : undefined;
+  if (!scopes || scopes.length > SCOPES_MAX) return groupRecords(ledger, filter, by);
+  const groups: TotalsByName = new Map();
+  for (const scope of scopes.filter((name) => name === (filter.scope ?? name))) {
+    for (const row of await ledger.timeline({ ...filter, scope }, DAY_MS))
+      addTotals(totalsOf(groups, scope), toTotals(row));
+  }
+  return groups;
+}
+
 function showGroups(groups: TotalsByName, by: ReportSplit): LedgerReport['groups'] {
   const rows = [...groups].map(([name, totals]) => ({ name, totals }));
   const ordered = rows.toSorted((a, b) => {
@@ -156,8 +175,7 @@ export async function buildReport(
     addTotals(total, toTotals(row));
     for (const miss of row.misses) addMiss(misses, miss);
   }
-  const groups =
-    by === 'model' || by === 'day' ? groupRows(rows, by) : await groupRecords(ledger, filter, by);
+  const groups = by === 'model' || by === 'day' ? groupRows(rows, by) : await groupNames(ledger, filter, by);
   return {
     total: showSums(total),
     misses: showMisses(misses),

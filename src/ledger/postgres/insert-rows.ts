@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg';
 
 import { rollUp, type RollupRow } from '../rollup.ts';
 import { joinPico, MONEY_FROM, type Amounts, type LedgerRow } from '../rows.ts';
+import { insertReuse } from './insert-reuse.ts';
 import { SUM_COLUMNS } from './schema.ts';
 
 /** A column of an insert: its name, its type, its values, and how a value is written where it is not taken as it is. */
@@ -57,9 +58,18 @@ async function insert(
   return rows;
 }
 
-const text = (name: string, values: readonly unknown[]): Column => ({ name, type: 'text', values });
-const bigint = (name: string, values: readonly unknown[]): Column => ({ name, type: 'bigint', values });
-const numeric = (name: string, values: readonly unknown[]): Column => ({ name, type: 'numeric', values });
+/** Columns of some rows, each by what a row has there. */
+function columnsOf<Row>(
+  rows: readonly Row[],
+  columns: readonly (readonly [name: string, type: string, value: (row: Row) => unknown, written?: string])[],
+): readonly Column[] {
+  return columns.map(([name, type, value, written]) => ({
+    name,
+    type,
+    values: rows.map(value),
+    ...(written === undefined ? {} : { written }),
+  }));
+}
 
 const keyOf = (isOwn: boolean, id: string): string => `${isOwn} ${id}`;
 
@@ -71,35 +81,23 @@ async function insertRecords(
     client,
     'cachewright_record',
     [
-      text(
-        'id',
-        rows.map(({ id }) => id),
-      ),
-      { name: 'is_own', type: 'boolean', values: rows.map(({ isOwn }) => isOwn) },
-      bigint(
-        'at_ms',
-        rows.map(({ atMs }) => atMs),
-      ),
-      text(
-        'scope',
-        rows.map(({ scope }) => scope),
-      ),
-      text(
-        'model',
-        rows.map(({ model }) => model),
-      ),
-      {
-        name: 'tags',
-        type: 'text',
+      ...columnsOf(rows, [
+        ['id', 'text', ({ id }) => id],
+        ['is_own', 'boolean', ({ isOwn }) => isOwn],
+        ['at_ms', 'bigint', ({ atMs }) => atMs],
+        ['scope', 'text', ({ scope }) => scope],
+        ['model', 'text', ({ model }) => model],
         // Lists of different lengths are no parameter: each comes as JSON.
-        values: rows.map(({ tags }) => JSON.stringify(tags)),
-        written: 'ARRAY(SELECT jsonb_array_elements_text(tags::jsonb))',
-      },
+        [
+          'tags',
+          'text',
+          ({ tags }) => JSON.stringify(tags),
+          'ARRAY(SELECT jsonb_array_elements_text(tags::jsonb))',
+        ],
+        ['reuse', 'integer', ({ reuse = 0 }) => reuse],
+        ['body', 'text', ({ body }) => body],
+      ]),
       ...sumColumns(rows),
-      text(
-        'body',
-        rows.map(({ body }) => body),
-      ),
     ],
     'ON CONFLICT DO NOTHING RETURNING seq, id, is_own',
   );
@@ -119,51 +117,24 @@ async function insertMissed(
   await insert(
     client,
     'cachewright_missed',
-    [
-      bigint(
-        'seq',
-        missed.map(({ seq }) => seq),
-      ),
-      text(
-        'reason',
-        missed.map(({ reason }) => reason),
-      ),
-      numeric(
-        'tokens',
-        missed.map(({ tokens }) => tokens),
-      ),
-      numeric(
-        'cost_pico_usd',
-        missed.map(({ usd, pico }) => moneyOf(usd, pico)),
-      ),
-    ],
+    columnsOf(missed, [
+      ['seq', 'bigint', ({ seq }) => seq],
+      ['reason', 'text', ({ reason }) => reason],
+      ['tokens', 'numeric', ({ tokens }) => tokens],
+      ['cost_pico_usd', 'numeric', ({ usd, pico }) => moneyOf(usd, pico)],
+    ]),
     '',
   );
 }
 
 function placeColumns(rows: readonly Omit<RollupRow, 'amounts' | 'misses'>[]): readonly Column[] {
-  return [
-    bigint(
-      'level_ms',
-      rows.map(({ levelMs }) => levelMs),
-    ),
-    text(
-      'tag',
-      rows.map(({ tag }) => tag),
-    ),
-    text(
-      'scope',
-      rows.map(({ scope }) => scope),
-    ),
-    bigint(
-      'bucket_ms',
-      rows.map(({ bucketMs }) => bucketMs),
-    ),
-    text(
-      'model',
-      rows.map(({ model }) => model),
-    ),
-  ];
+  return columnsOf(rows, [
+    ['level_ms', 'bigint', ({ levelMs }) => levelMs],
+    ['tag', 'text', ({ tag }) => tag],
+    ['scope', 'text', ({ scope }) => scope],
+    ['bucket_ms', 'bigint', ({ bucketMs }) => bucketMs],
+    ['model', 'text', ({ model }) => model],
+  ]);
 }
 
 const PLACE = 'level_ms, tag, scope, bucket_ms, model';
@@ -203,23 +174,14 @@ export async function insertRows(client: PoolClient, rows: readonly LedgerRow[])
     'cachewright_miss_rollup',
     [
       ...placeColumns(missed),
-      text(
-        'reason',
-        missed.map(({ reason }) => reason),
-      ),
-      numeric(
-        'requests',
-        missed.map(({ requests }) => requests),
-      ),
-      numeric(
-        'tokens',
-        missed.map(({ tokens }) => tokens),
-      ),
-      numeric(
-        'cost_pico_usd',
-        missed.map(({ usd, pico }) => moneyOf(usd, pico)),
-      ),
+      ...columnsOf(missed, [
+        ['reason', 'text', ({ reason }) => reason],
+        ['requests', 'numeric', ({ requests }) => requests],
+        ['tokens', 'numeric', ({ tokens }) => tokens],
+        ['cost_pico_usd', 'numeric', ({ usd, pico }) => moneyOf(usd, pico)],
+      ]),
     ],
     adding('cachewright_miss_rollup', `${PLACE}, reason`, ['requests', 'tokens', 'cost_pico_usd']),
   );
+  await insertReuse(client, added);
 }

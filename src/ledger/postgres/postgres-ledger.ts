@@ -1,8 +1,16 @@
-import type { CancelTimer, Clock, Timers } from '../../runtime/index.ts';
-import { BUCKET_MS, LedgerError, type Ledger, type LedgerHealth, type RecordFilter } from '../ledger.ts';
+import type { Clock, Timers } from '../../runtime/index.ts';
+import {
+  LedgerError,
+  type Ledger,
+  type LedgerHealth,
+  type ListFilter,
+  type RecordFilter,
+} from '../ledger.ts';
 import type { Summary, TimelineRow } from '../ledger.ts';
 import type { OwnCost } from '../own-cost.ts';
 import type { RequestRecord } from '../record.ts';
+import type { Reuse } from '../reuse.ts';
+import { keepingOptions, Retention, type KeepingOptions } from '../keeping.ts';
 import { HURRY_MS, RowQueue } from '../row-queue.ts';
 import { toOwnRow, toRow, type LedgerRow } from '../rows.ts';
 import { PostgresConnection, PostgresError } from './connection.ts';
@@ -13,23 +21,15 @@ import { migratePostgres } from './schema.ts';
 import { Spool } from './spool.ts';
 import { SpoolingSink } from './spooling-sink.ts';
 
-export interface PostgresLedgerOptions {
+export interface PostgresLedgerOptions extends KeepingOptions {
   /** `postgres://user:password@host:port/database`; it is never shown. */
   readonly url: string;
   /** File in which records wait while the server is away; its folder is made where it is missing. */
   readonly spoolFile: string;
   /** The most that it may become, in bytes. @default 256 MiB */
   readonly spoolBytesMax?: number;
-  /** Days that records are kept. @default 90 */
-  readonly recordDays?: number;
-  /** Days that their sums are kept, at least as long as records. @default 400 */
-  readonly sumDays?: number;
-  /** Records that may wait in memory. @default 100_000 */
-  readonly waitingMax?: number;
   /** How long an answer of the server may take, in ms. @default 25_000 */
   readonly answerMs?: number;
-  /** Takes a sentence for people when records cannot be stored, and when they can again. */
-  readonly tell?: (sentence: string) => void;
 }
 
 /** The world outside. */
@@ -38,17 +38,14 @@ export interface PostgresLedgerPorts {
   readonly timers: Timers;
 }
 
-const DAY_MS = 86_400_000;
 /** Rows in one transaction: they are made into a statement on the thread that serves requests. */
 const BATCH_ROWS_MAX = 300;
 
 const WAITING_CHARACTERS_MAX = 64 * 1024 * 1024;
 const SPOOL_BYTES_MAX = 256 * 1024 * 1024;
 
-/** How often what is too old is removed, in ms, and the pause between two parts of it. */
-const RETENTION_MS = 3_600_000;
-const RETENTION_PAUSE_MS = 250;
-const RETENTION_FIRST_MS = 60_000;
+/** When what is too old is removed, and the pause between two parts of it, in ms. */
+const RETENTION = { firstMs: 60_000, pauseMs: 250 };
 
 /** Classes of the server's codes for what lies in the rows: data, constraints, limits of the program. */
 const ROW_ERROR = /^(?:22|23|54)/;
@@ -58,15 +55,13 @@ const ROW_ERROR = /^(?:22|23|54)/;
  * gateway; each is stored once, however often it is sent.
  */
 export class PostgresLedger implements Ledger {
-  readonly #options: PostgresLedgerOptions;
-  readonly #ports: PostgresLedgerPorts;
   readonly #connection: PostgresConnection;
   readonly #reader: PostgresReader;
   readonly #sink: SpoolingSink;
   readonly #queue: RowQueue;
   #isMigrated = false;
   #isClosed = false;
-  #cancelRetention: CancelTimer | null = null;
+  readonly #retention: Retention;
 
   private constructor(
     options: PostgresLedgerOptions,
@@ -74,22 +69,28 @@ export class PostgresLedger implements Ledger {
     connection: PostgresConnection,
     spool: Spool,
   ) {
-    this.#options = options;
-    this.#ports = ports;
     this.#connection = connection;
     this.#reader = new PostgresReader(connection);
-    const tell = options.tell ?? ((): void => undefined);
+    const { tell, waitingMax, ...days } = keepingOptions(options);
     const store = (rows: readonly LedgerRow[]): Promise<number> => this.#store(rows);
     this.#sink = new SpoolingSink({ store, spool, timers: ports.timers, tell });
     this.#queue = new RowQueue({
       sink: this.#sink,
       timers: ports.timers,
       tell,
-      rowsMax: options.waitingMax ?? 100_000,
+      rowsMax: waitingMax,
       charactersMax: WAITING_CHARACTERS_MAX,
       batchRowsMax: BATCH_ROWS_MAX,
     });
-    this.#retainAfter(RETENTION_FIRST_MS);
+    this.#retention = new Retention({
+      ...ports,
+      ...days,
+      ...RETENTION,
+      // One gateway at a time does.
+      remove: (recordsMs, sumsMs) =>
+        connection.transact('BEGIN', (client) => removeOld(client, recordsMs, sumsMs)),
+    });
+    this.#retention.start();
   }
 
   /**
@@ -140,9 +141,14 @@ export class PostgresLedger implements Ledger {
     return this.#reader.timeline(filter, bucketMs);
   }
 
-  async list(limit: number, before?: string): Promise<readonly RequestRecord[]> {
+  async reuse(filter: RecordFilter = {}): Promise<Reuse> {
     await this.#queue.hurry(HURRY_MS);
-    return this.#reader.list(limit, before);
+    return this.#reader.reuse(filter);
+  }
+
+  async list(limit: number, before?: string, filter: ListFilter = {}): Promise<readonly RequestRecord[]> {
+    await this.#queue.hurry(HURRY_MS);
+    return this.#reader.list(limit, before, filter);
   }
 
   export(filter: RecordFilter = {}): AsyncIterable<RequestRecord> {
@@ -170,7 +176,7 @@ export class PostgresLedger implements Ledger {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#cancelRetention?.();
+    this.#retention.stop();
     // What the server does not take now is in the file for the next time.
     await this.#queue.flush();
     await this.#queue.stop();
@@ -209,22 +215,5 @@ export class PostgresLedger implements Ledger {
       const middle = rows.length >> 1;
       return (await this.#storeAll(rows.slice(0, middle))) + (await this.#storeAll(rows.slice(middle)));
     }
-  }
-
-  #retainAfter(delayMs: number): void {
-    this.#cancelRetention = this.#ports.timers.after(delayMs, () => void this.#retain(), true);
-  }
-
-  /** Removes a part of what is too old, and goes on soon while there is more; one gateway at a time does. */
-  async #retain(): Promise<void> {
-    const { recordDays = 90, sumDays = 400 } = this.#options;
-    const nowMs = this.#ports.clock.nowMs();
-    // Whole buckets, so that no sum is of records of which some are gone.
-    const daysAgo = (days: number): number => Math.floor((nowMs - days * DAY_MS) / BUCKET_MS) * BUCKET_MS;
-    const [recordsMs, sumsMs] = [daysAgo(recordDays), daysAgo(Math.max(recordDays, sumDays))];
-    const isMore = await this.#connection
-      .transact('BEGIN', (client) => removeOld(client, recordsMs, sumsMs))
-      .catch(() => false);
-    if (!this.#isClosed) this.#retainAfter(isMore ? RETENTION_PAUSE_MS : RETENTION_MS);
   }
 }

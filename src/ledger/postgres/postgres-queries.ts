@@ -1,7 +1,9 @@
 import type { PoolClient } from 'pg';
 
-import type { RecordFilter, Summary, TimelineRow } from '../ledger.ts';
-import { ALL, coverSpan, TIME_MAX_MS, TIME_MIN_MS, type Span } from '../rollup.ts';
+import { isFiltered, type ListFilter, type RecordFilter, type Summary, type TimelineRow } from '../ledger.ts';
+import { coverReuse, EXPIRED } from '../reuse-rollup.ts';
+import { ReuseSums, type Reuse } from '../reuse.ts';
+import { ALL, coverSpan, DAY_MS, TIME_MAX_MS, TIME_MIN_MS, type Span } from '../rollup.ts';
 import { nameOf } from '../rows.ts';
 import {
   addMiss,
@@ -133,13 +135,17 @@ async function addMisses(
   }
 }
 
+async function keptFromMsOf(client: PoolClient): Promise<number> {
+  const { rows } = await client.query<{ from_ms: string }>('SELECT from_ms FROM cachewright_kept');
+  return Number(rows[0]?.from_ms ?? TIME_MIN_MS);
+}
+
 async function spansOf(
   client: PoolClient,
   filter: RecordFilter,
   bucketMs?: number,
 ): Promise<readonly Span[]> {
-  const { rows } = await client.query<{ from_ms: string }>('SELECT from_ms FROM cachewright_kept');
-  return coverSpan(filter, Number(rows[0]?.from_ms ?? TIME_MIN_MS), bucketMs);
+  return coverSpan(filter, await keptFromMsOf(client), bucketMs);
 }
 
 /** The sums of what the filter leaves, within the caller's transaction. */
@@ -168,17 +174,82 @@ export async function queryTimeline(
   return timeline.rows();
 }
 
-/** Texts of the records that were stored before one, the last first; all of them where none is named. */
+/** Codes with their requests and what those paid for what had expired. */
+async function reuseOf(
+  client: PoolClient,
+  span: Span,
+  { scope, model, tag }: RecordFilter,
+): Promise<readonly SumRow[]> {
+  const { levelMs, fromMs, toMs } = span;
+  const isRaw = levelMs === 0;
+  const where = isRaw
+    ? whereRecord({ fromMs, toMs, scope, model, tag })
+    : new Where()
+        .and('level_ms = ?', levelMs)
+        .and('bucket_ms >= ?', fromMs)
+        .and('bucket_ms < ?', toMs)
+        .given('model = ?', model);
+  const from = isRaw
+    ? `(SELECT at_ms, scope, model, tags, reuse AS code, 1 AS requests, coalesce((
+         SELECT missed.cost_pico_usd FROM cachewright_missed missed
+         WHERE missed.seq = record.seq AND missed.reason = '${EXPIRED}'), 0) AS cost_pico_usd
+       FROM cachewright_record record WHERE reuse <> 0) wanted`
+    : 'cachewright_reuse_rollup';
+  const { rows } = await client.query<SumRow>(
+    `SELECT code, sum(requests) AS requests, sum(cost_pico_usd) AS cost FROM ${from} WHERE ${where.sql} GROUP BY code`,
+    where.parameters,
+  );
+  return rows;
+}
+
+/** How long after their last use prefixes were wanted again, within the caller's transaction. */
+export async function queryReuse(client: PoolClient, filter: RecordFilter): Promise<Reuse> {
+  const sums = new ReuseSums();
+  for (const span of coverReuse(filter, await keptFromMsOf(client))) {
+    for (const row of await reuseOf(client, span, filter))
+      sums.add(Number(row['code']), Number(row['requests']), BigInt(row['cost'] ?? 0));
+  }
+  return sums.show();
+}
+
+/** Names of all scopes: every one has sums of days, of which there are few. */
+export async function queryScopes(client: PoolClient): Promise<readonly string[]> {
+  const { rows } = await client.query<{ scope: string }>(
+    'SELECT DISTINCT scope FROM cachewright_rollup WHERE level_ms = $1 AND tag = $2 AND scope <> $2',
+    [DAY_MS, ALL],
+  );
+  return rows.map(({ scope }) => scope);
+}
+
+/** The conditions of a list, and its order: as records were stored, or, with a filter, by time. */
+function whereListed(filter: ListFilter): readonly [Where, readonly string[]] {
+  if (!isFiltered(filter)) return [new Where().and('is_own = ?', false), ['seq']];
+  const { reason, minCostPicoUsd } = filter;
+  const where = whereRecord(filter)
+    .and('is_own = ?', false)
+    .given(
+      'EXISTS (SELECT FROM cachewright_missed missed WHERE missed.seq = cachewright_record.seq AND reason = ?)',
+      reason,
+    );
+  if (minCostPicoUsd !== undefined) where.and('cost_pico_usd >= ?', minCostPicoUsd.toString());
+  return [where, ['at_ms', 'seq']];
+}
+
+/** Texts of the records that come before one in a list, the last first; all of them where none is named. */
 export async function queryList(
   client: PoolClient,
   limit: number,
   before: string | undefined,
+  filter: ListFilter,
 ): Promise<readonly string[]> {
-  const where = new Where().and('is_own = ?', false);
-  if (before !== undefined)
-    where.and('seq < (SELECT seq FROM cachewright_record WHERE id = ? AND NOT is_own)', nameOf(before));
+  const [where, order] = whereListed(filter);
+  if (before !== undefined) {
+    const place = `(${order.join(', ')}) < (SELECT ${order.join(', ')} FROM cachewright_record WHERE id = ? AND NOT is_own)`;
+    where.and(place, nameOf(before));
+  }
   const { rows } = await client.query<{ body: string }>(
-    `SELECT body FROM cachewright_record WHERE ${where.sql} ORDER BY seq DESC LIMIT ${limit}`,
+    `SELECT body FROM cachewright_record WHERE ${where.sql}
+     ORDER BY ${order.map((column) => `${column} DESC`).join(', ')} LIMIT ${limit}`,
     where.parameters,
   );
   return rows.map(({ body }) => body);

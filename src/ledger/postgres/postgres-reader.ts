@@ -1,13 +1,16 @@
 import { LedgerError, type OpenLedger, type RecordFilter, type Summary } from '../ledger.ts';
-import type { TimelineRow } from '../ledger.ts';
+import type { ListFilter, TimelineRow } from '../ledger.ts';
 import type { OwnCost } from '../own-cost.ts';
 import type { RequestRecord } from '../record.ts';
+import type { Reuse } from '../reuse.ts';
 import { decodeBody } from '../rows.ts';
 import { checkBucket } from '../totals.ts';
 import { PostgresConnection, PostgresError, type PostgresTarget } from './connection.ts';
 import {
   queryList,
   queryPage,
+  queryReuse,
+  queryScopes,
   querySummary,
   queryTimeline,
   type PostgresCursor,
@@ -65,8 +68,18 @@ export class PostgresReader implements OpenLedger {
     return this.#connection.transact(READ_ONLY, (client) => queryTimeline(client, filter, bucketMs));
   }
 
-  async list(limit: number, before?: string): Promise<readonly RequestRecord[]> {
-    const bodies = await this.#connection.transact(READ_ONLY, (client) => queryList(client, limit, before));
+  reuse(filter: RecordFilter = {}): Promise<Reuse> {
+    return this.#connection.transact(READ_ONLY, (client) => queryReuse(client, filter));
+  }
+
+  scopes(): Promise<readonly string[]> {
+    return this.#connection.transact(READ_ONLY, queryScopes);
+  }
+
+  async list(limit: number, before?: string, filter: ListFilter = {}): Promise<readonly RequestRecord[]> {
+    const bodies = await this.#connection.transact(READ_ONLY, (client) =>
+      queryList(client, limit, before, filter),
+    );
     return bodies.map((body) => decodeBody<RequestRecord>(body));
   }
 

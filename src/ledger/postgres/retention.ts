@@ -27,7 +27,7 @@ export async function removeOld(
     [recordsBeforeMs],
   );
   if ((rowCount ?? 0) >= REMOVED_MAX) return true;
-  for (const table of ['cachewright_rollup', 'cachewright_miss_rollup'])
+  for (const table of ['cachewright_rollup', 'cachewright_miss_rollup', 'cachewright_reuse_rollup'])
     await client.query(`DELETE FROM ${table} WHERE bucket_ms < $1`, [sumsBeforeMs]);
   return false;
 }

@@ -72,6 +72,19 @@ const MIGRATIONS: readonly string[] = [
   INSERT INTO cachewright_kept VALUES (${TIME_MIN_MS});
   `,
   ADD_COUNTS,
+  // With 0 where nothing is said: gateways of earlier versions may go on writing.
+  `
+  ALTER TABLE cachewright_record ADD COLUMN reuse INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE cachewright_reuse_rollup (
+    level_ms BIGINT NOT NULL,
+    bucket_ms BIGINT NOT NULL,
+    model TEXT NOT NULL,
+    code INTEGER NOT NULL,
+    requests NUMERIC NOT NULL,
+    cost_pico_usd NUMERIC NOT NULL,
+    PRIMARY KEY (level_ms, bucket_ms, model, code)
+  );
+  `,
 ];
 
 /** @throws LedgerError `LEDGER_FOREIGN` for a version that this program does not know. */

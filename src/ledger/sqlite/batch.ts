@@ -8,14 +8,16 @@ export interface RowBatch {
   readonly scopes: readonly string[];
   readonly models: readonly string[];
   readonly bodies: readonly string[];
-  /** Time, kind and amounts of each row. */
+  /** Time, kind, reuse and amounts of each row. */
   readonly numbers: Float64Array;
   /** Index of a row and its tags, for those that have any. */
   readonly tags: readonly (readonly [number, readonly string[]])[];
   readonly misses: readonly (readonly [number, readonly MissSumRow[]])[];
+  /** Index of a row that stands for several records, and their numbers. */
+  readonly runs: readonly (readonly [number, Float64Array])[];
 }
 
-const NUMBERS_COUNT = 2 + AMOUNTS_COUNT;
+const NUMBERS_COUNT = 3 + AMOUNTS_COUNT;
 
 export function packRows(rows: readonly LedgerRow[]): RowBatch {
   const numbers = new Float64Array(rows.length * NUMBERS_COUNT);
@@ -23,7 +25,8 @@ export function packRows(rows: readonly LedgerRow[]): RowBatch {
     const from = index * NUMBERS_COUNT;
     numbers[from] = row.atMs;
     numbers[from + 1] = row.isOwn ? 1 : 0;
-    numbers.set(row.amounts, from + 2);
+    numbers[from + 2] = row.reuse ?? 0;
+    numbers.set(row.amounts, from + 3);
   });
   return {
     ids: rows.map(({ id }) => id),
@@ -33,14 +36,17 @@ export function packRows(rows: readonly LedgerRow[]): RowBatch {
     numbers,
     tags: rows.flatMap(({ tags }, index) => (tags.length === 0 ? [] : [[index, tags] as const])),
     misses: rows.flatMap(({ misses }, index) => (misses.length === 0 ? [] : [[index, misses] as const])),
+    runs: rows.flatMap(({ run }, index) => (run ? [[index, run] as const] : [])),
   };
 }
 
 export function unpackRows(batch: RowBatch): readonly LedgerRow[] {
   const tags = new Map(batch.tags);
   const misses = new Map(batch.misses);
+  const runs = new Map(batch.runs);
   return batch.ids.map((id, index) => {
     const from = index * NUMBERS_COUNT;
+    const run = runs.get(index);
     return {
       id,
       atMs: batch.numbers[from] ?? 0,
@@ -48,9 +54,11 @@ export function unpackRows(batch: RowBatch): readonly LedgerRow[] {
       scope: batch.scopes[index] ?? '',
       model: batch.models[index] ?? '',
       tags: tags.get(index) ?? [],
-      amounts: [...batch.numbers.subarray(from + 2, from + NUMBERS_COUNT)],
+      amounts: [...batch.numbers.subarray(from + 3, from + NUMBERS_COUNT)],
       misses: misses.get(index) ?? [],
       body: batch.bodies[index] ?? '',
+      reuse: batch.numbers[from + 2] ?? 0,
+      ...(run ? { run } : {}),
     };
   });
 }

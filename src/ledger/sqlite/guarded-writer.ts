@@ -1,12 +1,12 @@
 import { moveAside } from '../../store/sqlite/move-aside.ts';
 import { isCorruption } from '../../store/sqlite/open-database.ts';
-import type { LedgerRow } from '../rows.ts';
+import { recordsOf, type LedgerRow } from '../rows.ts';
 import { LedgerWriter } from './ledger-writer.ts';
 import { openForWriting } from './schema.ts';
 
 /** What became of rows that were given to be stored. */
 export interface AddResult {
-  /** Rows that the database refuses for what is in them, now and later. */
+  /** Records that the database refuses for what is in them, now and later. */
   readonly refused: number;
   /** New name of a file that was found damaged, moved aside and replaced; null when all is well. */
   readonly movedTo: string | null;
@@ -74,7 +74,8 @@ export class GuardedWriter {
       return 0;
     } catch (error) {
       if (!isRowError(error)) throw error;
-      if (rows.length === 1) return 1;
+      const [row, ...others] = rows;
+      if (row && others.length === 0) return recordsOf(row);
       // Halves, until what cannot be stored is alone.
       const middle = rows.length >> 1;
       return this.#addAll(writer, rows.slice(0, middle)) + this.#addAll(writer, rows.slice(middle));

@@ -1,10 +1,12 @@
 import { LedgerError, type OpenLedger, type RecordFilter, type Summary } from '../ledger.ts';
-import type { TimelineRow } from '../ledger.ts';
+import type { ListFilter, TimelineRow } from '../ledger.ts';
 import type { OwnCost } from '../own-cost.ts';
 import type { RequestRecord } from '../record.ts';
+import type { Reuse } from '../reuse.ts';
 import { decodeBody } from '../rows.ts';
-import type { Cursor, LedgerQueries } from './ledger-queries.ts';
+import type { LedgerQueries } from './ledger-queries.ts';
 import { ReopeningReader } from './reopening-reader.ts';
+import type { Cursor } from './run-queries.ts';
 
 /** A ledger file that is read by this thread, while another process may be writing it. */
 export class LedgerFile implements OpenLedger {
@@ -26,8 +28,17 @@ export class LedgerFile implements OpenLedger {
     return this.#ask((queries) => queries.timeline(filter, bucketMs));
   }
 
-  async list(limit: number, before?: string): Promise<readonly RequestRecord[]> {
-    return this.#ask((queries) => queries.list(limit, before)).map((body) => decodeBody<RequestRecord>(body));
+  async reuse(filter: RecordFilter = {}): Promise<Reuse> {
+    return this.#ask((queries) => queries.reuse(filter));
+  }
+
+  async scopes(): Promise<readonly string[]> {
+    return this.#ask((queries) => queries.scopes());
+  }
+
+  async list(limit: number, before?: string, filter: ListFilter = {}): Promise<readonly RequestRecord[]> {
+    const bodies = this.#ask((queries) => queries.list(limit, before, filter));
+    return bodies.map((body) => decodeBody<RequestRecord>(body));
   }
 
   export(filter: RecordFilter = {}): AsyncIterable<RequestRecord> {

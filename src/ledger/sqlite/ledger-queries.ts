@@ -1,8 +1,12 @@
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 
-import { TIME_MAX_MS, TIME_MIN_MS, coverSpan, type Span } from '../rollup.ts';
-import type { RecordFilter, Summary, TimelineRow } from '../ledger.ts';
-import { AMOUNT_COLUMNS, joinPico, nameOf, toTotals } from '../rows.ts';
+import { TIME_MAX_MS, TIME_MIN_MS, coverSpan, DAY_MS, type Span } from '../rollup.ts';
+import { isFiltered, type ListFilter, type RecordFilter, type Summary, type TimelineRow } from '../ledger.ts';
+import { ReuseSums, type Reuse } from '../reuse.ts';
+import type { RequestRecord } from '../record.ts';
+import { AMOUNT_COLUMNS, decodeBody, joinPico, nameOf, toTotals } from '../rows.ts';
+import { placeInRun } from '../run-ids.ts';
+import { runAtMs, runNumbers, runRecords } from '../runs.ts';
 import {
   addMiss,
   addTotals,
@@ -12,69 +16,24 @@ import {
   type MissTotals,
   type Totals,
 } from '../totals.ts';
-
-/** Where an export goes on: after the record of this time and number. */
-export type Cursor = readonly [atMs: number, seq: number];
-
-/** Texts of some records, and where to go on; null: there are no more. */
-export interface BodyPage {
-  readonly bodies: readonly string[];
-  readonly next: Cursor | null;
-}
-
-/** Records in one page of an export. */
-const PAGE_RECORDS = 250;
+import { groupBy, whereAmount, whereRollup, type Search } from './conditions.ts';
+import { queryList } from './list-queries.ts';
+import { queryReuse } from './reuse-queries.ts';
+import {
+  countHits,
+  hitsAfter,
+  lastOfRun,
+  PAGE_RECORDS,
+  toPage,
+  type Ask,
+  type BodyPage,
+  type Cursor,
+  type Row,
+} from './run-queries.ts';
 
 const SUMS = AMOUNT_COLUMNS.map((name) => `sum(${name})`).join(', ');
 const AMOUNTS = AMOUNT_COLUMNS.join(', ');
 const MISS_SUMS = 'sum(tokens), sum(usd), sum(pico)';
-
-/** A filter with the names as numbers; undefined: no condition. */
-interface Search {
-  readonly scope: number | undefined;
-  readonly model: number | undefined;
-  readonly tag: number | undefined;
-}
-
-/** A condition with its parameters. */
-interface Where {
-  readonly sql: string;
-  readonly parameters: readonly SQLInputValue[];
-}
-
-function allOf(conditions: readonly (readonly [string, ...SQLInputValue[]] | null)[]): Where {
-  const given = conditions.filter((condition) => condition !== null);
-  return {
-    sql: given.map(([sql]) => sql).join(' AND '),
-    parameters: given.flatMap(([, ...parameters]) => parameters),
-  };
-}
-
-function whereRollup({ levelMs, fromMs, toMs }: Span, { scope, model, tag }: Search): Where {
-  return allOf([
-    ['level_ms = ?', levelMs],
-    ['tag = ?', tag ?? 0],
-    ['scope = ?', scope ?? 0],
-    ['bucket_ms >= ? AND bucket_ms < ?', fromMs, toMs],
-    model === undefined ? null : ['model = ?', model],
-  ]);
-}
-
-function whereAmount(fromMs: number, toMs: number, { scope, model, tag }: Search): Where {
-  return allOf([
-    ['amount.at_ms >= ? AND amount.at_ms < ?', fromMs, toMs],
-    scope === undefined ? null : ['amount.scope = ?', scope],
-    model === undefined ? null : ['amount.model = ?', model],
-    tag === undefined
-      ? null
-      : [
-          'EXISTS (SELECT 1 FROM tagged WHERE tagged.tag = ? AND tagged.at_ms = amount.at_ms AND tagged.seq = amount.seq)',
-          tag,
-        ],
-  ]);
-}
-
-type Row = readonly (bigint | number | string | null)[];
 
 /** Names that are kept to be looked up again. */
 const NAMES_MAX = 10_000;
@@ -83,6 +42,7 @@ const NAMES_MAX = 10_000;
 export class LedgerQueries {
   readonly #database: DatabaseSync;
   readonly #names = new Map<number, string>();
+  readonly #ask: Ask = (sql, parameters) => this.#all(sql, parameters);
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -96,6 +56,7 @@ export class LedgerQueries {
       if (search === null) return toSummary(totals, misses);
       for (const span of coverSpan(filter, this.#keptFromMs())) {
         for (const [, , ...sums] of this.#sums(span, search, null)) addTotals(totals, toTotalsOf(sums));
+        this.#addHits(span, search, () => totals);
         this.#addMisses(span, search, null, () => misses);
       }
       return toSummary(totals, misses);
@@ -110,21 +71,58 @@ export class LedgerQueries {
       for (const span of coverSpan(filter, this.#keptFromMs(), bucketMs)) {
         for (const [atMs, model, ...sums] of this.#sums(span, search, bucketMs))
           addTotals(timeline.at(Number(atMs), this.#nameOf(Number(model))).totals, toTotalsOf(sums));
+        this.#addHits(span, search, (atMs, model) => timeline.at(atMs, this.#nameOf(model)).totals);
         this.#addMisses(span, search, bucketMs, (atMs, model) => timeline.at(atMs, model).misses);
       }
       return timeline.rows();
     });
   }
 
+  reuse(filter: RecordFilter): Reuse {
+    return this.#inSnapshot(() => {
+      const search = this.#search(filter);
+      return search === null
+        ? new ReuseSums().show()
+        : queryReuse(this.#ask, filter, search, this.#keptFromMs());
+    });
+  }
+
+  /** Every scope has sums of days, of which there are few. */
+  scopes(): readonly string[] {
+    const sql = 'SELECT DISTINCT scope FROM rollup WHERE level_ms = ? AND tag = 0 AND scope <> 0';
+    return this.#all(sql, [DAY_MS]).map(([scope]) => this.#nameOf(Number(scope)));
+  }
+
   /** Texts of the records that were stored before one, the last first; all of them where none is named. */
-  list(limit: number, before: string | undefined): readonly string[] {
-    const start = before === undefined ? null : this.#seqOf(before);
-    if (start === undefined) return [];
-    const rows = this.#all(
-      `SELECT body FROM record WHERE is_own = 0 ${start === null ? '' : 'AND seq < ?'} ORDER BY seq DESC LIMIT ?`,
-      [...(start === null ? [] : [start]), limit],
+  list(limit: number, before: string | undefined, filter: ListFilter = {}): readonly string[] {
+    const place = before === undefined ? { atMs: 0, seq: Infinity, rowSeq: Infinity } : this.#placeOf(before);
+    if (place === null) return [];
+    if (isFiltered(filter))
+      return this.#inSnapshot(() =>
+        this.#listFiltered(limit, before === undefined ? null : [place.atMs, place.seq], filter),
+      );
+    const bodies: string[] = [];
+    const rows = this.#prepare(
+      'SELECT seq, body, numbers FROM record WHERE is_own = 0 AND seq <= ? ORDER BY seq DESC',
     );
-    return rows.map(([body]) => String(body));
+    const end = Math.min(place.rowSeq, Number.MAX_SAFE_INTEGER);
+    // One by one: a run may be all that is asked for.
+    for (const [seq, body, numbers] of rows.iterate(end) as Iterable<unknown> as Iterable<Row>) {
+      if (numbers === null) {
+        if (Number(seq) < place.seq) bodies.push(String(body));
+      } else bodies.push(...lastOfRun(String(body), numbers, Number(seq), place.seq, limit - bodies.length));
+      if (bodies.length >= limit) break;
+    }
+    return bodies;
+  }
+
+  #listFiltered(limit: number, before: Cursor | null, filter: ListFilter): readonly string[] {
+    const search = this.#search(filter);
+    const { reason, minCostPicoUsd } = filter;
+    const reasonNumber = reason === undefined ? undefined : this.#numberOf(reason);
+    if (search === null || reasonNumber === null) return [];
+    const wanted = { ...search, reason: reasonNumber, minCostPicoUsd };
+    return queryList(this.#ask, limit, filter, wanted, { before, keptFromMs: this.#keptFromMs() });
   }
 
   /** Texts of records, or of what we spent ourselves, oldest first, after the cursor. */
@@ -140,11 +138,14 @@ export class LedgerQueries {
        ORDER BY amount.at_ms, amount.seq LIMIT ${PAGE_RECORDS}`,
       [...where.parameters, atMs, seq, isOwn ? 0 : 1],
     );
-    const last = rows.length < PAGE_RECORDS ? undefined : rows.at(-1);
-    return {
-      bodies: rows.map(([, , body]) => String(body)),
-      next: last ? [Number(last[0]), Number(last[1])] : null,
-    };
+    const singles = rows.map(([at, number, body]) => ({
+      atMs: Number(at),
+      seq: Number(number),
+      text: () => String(body),
+    }));
+    if (isOwn) return toPage(singles, [], null);
+    const { hits, completeToMs } = hitsAfter(this.#ask, [atMs, seq], filter.toMs ?? TIME_MAX_MS, search);
+    return toPage(singles, hits, completeToMs);
   }
 
   close(): void {
@@ -152,8 +153,7 @@ export class LedgerQueries {
   }
 
   #all(sql: string, parameters: readonly SQLInputValue[]): readonly Row[] {
-    const statement = this.#database.prepare(sql);
-    statement.setReturnArrays(true);
+    const statement = this.#prepare(sql);
     try {
       return statement.all(...parameters) as unknown as readonly Row[];
     } catch (error) {
@@ -162,6 +162,12 @@ export class LedgerQueries {
       statement.setReadBigInts(true);
       return statement.all(...parameters) as unknown as readonly Row[];
     }
+  }
+
+  #prepare(sql: string): StatementSync {
+    const statement = this.#database.prepare(sql);
+    statement.setReturnArrays(true);
+    return statement;
   }
 
   #nameOf(number: number): string {
@@ -199,9 +205,21 @@ export class LedgerQueries {
     return row ? Number(row[0]) : null;
   }
 
-  #seqOf(id: string): number | undefined {
-    const [row] = this.#all('SELECT seq FROM record WHERE id = ? AND is_own = 0', [nameOf(id)]);
-    return row ? Number(row[0]) : undefined;
+  /** The number of a record, its time, and the number of the row in which it is: a run has that of its last record. */
+  #placeOf(id: string): { readonly atMs: number; readonly seq: number; readonly rowSeq: number } | null {
+    const ask = 'SELECT seq, numbers, body FROM record WHERE id = ? AND is_own = 0';
+    const [single] = this.#all(ask, [nameOf(id)]);
+    if (single && single[1] === null) {
+      const { atMs } = decodeBody<RequestRecord>(String(single[2]));
+      return { atMs: Math.floor(atMs), seq: Number(single[0]), rowSeq: Number(single[0]) };
+    }
+    const inRun = placeInRun(id);
+    const [run] = inRun ? this.#all(ask, [inRun.firstId]) : [];
+    const numbers = runNumbers(run?.[1]);
+    const records = runRecords(numbers);
+    if (!run || !inRun || inRun.index >= records) return null;
+    const rowSeq = Number(run[0]);
+    return { atMs: runAtMs(numbers, inRun.index), seq: rowSeq - records + 1 + inRun.index, rowSeq };
   }
 
   #keptFromMs(): number {
@@ -218,6 +236,20 @@ export class LedgerQueries {
       `SELECT ${keys.columns}, ${keys.isGrouped ? SUMS : AMOUNTS} FROM ${table} WHERE ${where.sql} ${keys.sql}`,
       where.parameters,
     );
+  }
+
+  /** Hits in runs are in no row of their own where sums are made of records. */
+  #addHits(
+    { levelMs, fromMs, toMs }: Span,
+    search: Search,
+    totalsAt: (atMs: number, model: number) => Totals,
+  ): void {
+    if (levelMs > 0) return;
+    for (const [atMs, model, hits] of countHits(this.#ask, fromMs, toMs, search)) {
+      const totals = totalsAt(atMs, model);
+      totals.requests += hits;
+      totals.responsesHit += hits;
+    }
   }
 
   #addMisses(
@@ -247,22 +279,6 @@ export class LedgerQueries {
       });
     }
   }
-}
-
-/** The first two columns of a result, time and model, and how it is grouped by them. */
-interface Keys {
-  readonly columns: string;
-  readonly sql: string;
-  /** Buckets that are kept in this very length are there once: nothing has to be added up. */
-  readonly isGrouped: boolean;
-}
-
-function groupBy(time: string, model: string, bucketMs: number | null, { levelMs }: Span): Keys {
-  if (bucketMs === null) return { columns: 'NULL, NULL', sql: '', isGrouped: true };
-  if (bucketMs === levelMs) return { columns: `${time}, ${model}`, sql: '', isGrouped: false };
-  // Rounded down, for times before 1970 as well.
-  const bucket = `${time} - ((${time} % ${bucketMs}) + ${bucketMs}) % ${bucketMs}`;
-  return { columns: `${bucket}, ${model}`, sql: `GROUP BY ${bucket}, ${model}`, isGrouped: true };
 }
 
 /** A whole number as SQLite gives it; no rows at all have a sum of null. */

@@ -1,10 +1,15 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
+import { rollUpReuse } from '../reuse-rollup.ts';
 import { ALL, rollUp, type RollupRow } from '../rollup.ts';
-import { AMOUNT_COLUMNS, COUNT_COLUMNS, MONEY_COLUMNS, type LedgerRow } from '../rows.ts';
+import { AMOUNT_COLUMNS, COUNT_COLUMNS, MONEY_COLUMNS, recordsOf, type LedgerRow } from '../rows.ts';
+import { runAtMs } from '../runs.ts';
 
 /** Records that retention removes in one transaction, so that what is to be written does not wait long. */
 const REMOVED_MAX = 2_000;
+
+/** The same for runs, each of which stands for up to a thousand. */
+const REMOVED_RUNS_MAX = 100;
 
 /** Pages that are given back to the file system in one go. */
 const VACUUM_PAGES = 500;
@@ -25,7 +30,17 @@ function addMoney(usd: string, pico: string): string {
 
 type Statements = Readonly<
   Record<
-    'findName' | 'addName' | 'record' | 'amount' | 'tagged' | 'missed' | 'rollup' | 'missRollup',
+    | 'findName'
+    | 'addName'
+    | 'record'
+    | 'runRecord'
+    | 'run'
+    | 'amount'
+    | 'tagged'
+    | 'missed'
+    | 'rollup'
+    | 'missRollup'
+    | 'reuseRollup',
     StatementSync
   >
 >;
@@ -37,8 +52,13 @@ function prepareStatements(database: DatabaseSync): Statements {
     findName: database.prepare('SELECT number FROM name WHERE text = ?'),
     addName: database.prepare('INSERT INTO name (text) VALUES (?)'),
     record: database.prepare('INSERT OR IGNORE INTO record (id, is_own, body) VALUES (?, ?, ?)'),
+    runRecord: database.prepare(
+      `INSERT OR IGNORE INTO record (seq, id, is_own, body, numbers)
+       SELECT coalesce(max(seq), 0) + ?, ?, 0, ?, ? FROM record`,
+    ),
+    run: database.prepare('INSERT INTO run VALUES (?, ?, ?, ?, ?, ?)'),
     amount: database.prepare(
-      `INSERT INTO amount (at_ms, seq, scope, model, ${AMOUNTS}) VALUES (${marks(4 + AMOUNT_COLUMNS.length)})`,
+      `INSERT INTO amount (at_ms, seq, scope, model, reuse, ${AMOUNTS}) VALUES (${marks(5 + AMOUNT_COLUMNS.length)})`,
     ),
     tagged: database.prepare('INSERT INTO tagged VALUES (?, ?, ?)'),
     missed: database.prepare('INSERT INTO missed VALUES (?, ?, ?, ?, ?, ?)'),
@@ -49,6 +69,10 @@ function prepareStatements(database: DatabaseSync): Statements {
     missRollup: database.prepare(
       `INSERT INTO miss_rollup VALUES (${marks(10)}) ON CONFLICT DO UPDATE SET
         ${addPlain('requests')}, ${addPlain('tokens')}, ${addMoney('usd', 'pico')}`,
+    ),
+    reuseRollup: database.prepare(
+      `INSERT INTO reuse_rollup VALUES (${marks(7)}) ON CONFLICT DO UPDATE SET
+        ${addPlain('requests')}, ${addMoney('usd', 'pico')}`,
     ),
   };
 }
@@ -70,6 +94,10 @@ export class LedgerWriter {
       const added = rows.filter((row) => this.#addRow(row));
       // In the order of the table: neighbours are on the same page.
       for (const rollup of rollUp(added)) this.#addRollup(rollup);
+      for (const { levelMs, bucketMs, model, code, requests, usd, pico } of rollUpReuse(added)) {
+        const place = [levelMs, bucketMs, this.#numberOf(model), code];
+        this.#statements.reuseRollup.run(...place, requests, usd, pico);
+      }
     });
   }
 
@@ -89,12 +117,21 @@ export class LedgerWriter {
       const isBefore = '(at_ms, seq) <= (?, ?)';
       this.#run(`DELETE FROM record WHERE seq IN (SELECT seq FROM amount WHERE ${isBefore})`, end);
       for (const table of ['missed', 'amount']) this.#run(`DELETE FROM ${table} WHERE ${isBefore}`, end);
-      if (last !== undefined) return true;
+      const isMoreRuns = this.#removeRuns(recordsBeforeMs);
+      if (last !== undefined || isMoreRuns) return true;
       this.#run('DELETE FROM tagged WHERE at_ms < ?', [recordsBeforeMs]);
-      for (const table of ['rollup', 'miss_rollup'])
+      for (const table of ['rollup', 'miss_rollup', 'reuse_rollup'])
         this.#run(`DELETE FROM ${table} WHERE bucket_ms < ?`, [sumsBeforeMs]);
       return false;
     }, recordsBeforeMs);
+  }
+
+  /** Runs lie within buckets: a time between two of them parts none. */
+  #removeRuns(beforeMs: number): boolean {
+    const runs = `SELECT from_ms, seq FROM run WHERE from_ms < ? ORDER BY from_ms, seq LIMIT ${REMOVED_RUNS_MAX}`;
+    this.#run(`DELETE FROM record WHERE seq IN (SELECT seq FROM (${runs}))`, [beforeMs]);
+    const { changes } = this.#run(`DELETE FROM run WHERE (from_ms, seq) IN (${runs})`, [beforeMs]);
+    return changes === REMOVED_RUNS_MAX;
   }
 
   /** Gives room of removed records back to the file system, a part of it at a time. */
@@ -106,19 +143,34 @@ export class LedgerWriter {
     this.#database.close();
   }
 
-  #run(sql: string, parameters: readonly number[]): void {
-    this.#database.prepare(sql).run(...parameters);
+  #run(sql: string, parameters: readonly number[]): { readonly changes: number | bigint } {
+    return this.#database.prepare(sql).run(...parameters);
   }
 
   #addRow(row: LedgerRow): boolean {
+    if (row.run) return this.#addRun(row, row.run);
     const { record, amount, tagged, missed } = this.#statements;
     const { changes, lastInsertRowid: seq } = record.run(row.id, row.isOwn ? 1 : 0, row.body);
     if (changes === 0) return false;
     const { atMs } = row;
-    amount.run(atMs, seq, this.#numberOf(row.scope), this.#numberOf(row.model), ...row.amounts);
+    const names = [this.#numberOf(row.scope), this.#numberOf(row.model)];
+    amount.run(atMs, seq, ...names, row.reuse ?? 0, ...row.amounts);
     for (const tag of row.tags) tagged.run(this.#numberOf(tag), atMs, seq);
     for (const { reason, tokens, usd, pico } of row.misses)
       missed.run(atMs, seq, this.#numberOf(reason), tokens, usd, pico);
+    return true;
+  }
+
+  #addRun(row: LedgerRow, numbers: Float64Array): boolean {
+    const { runRecord, run, tagged } = this.#statements;
+    const records = recordsOf(row);
+    const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+    const { changes, lastInsertRowid: seq } = runRecord.run(records, row.id, row.body, bytes);
+    if (changes === 0) return false;
+    const { atMs } = row;
+    const toMs = runAtMs(numbers, records - 1);
+    run.run(atMs, seq, toMs, records, this.#numberOf(row.scope), this.#numberOf(row.model));
+    for (const tag of row.tags) tagged.run(this.#numberOf(tag), atMs, seq);
     return true;
   }
 

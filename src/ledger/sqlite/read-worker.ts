@@ -1,7 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
-import type { RecordFilter, Summary, TimelineRow } from '../ledger.ts';
-import type { BodyPage, Cursor } from './ledger-queries.ts';
+import type { ListFilter, RecordFilter, Summary, TimelineRow } from '../ledger.ts';
+import type { Reuse } from '../reuse.ts';
+import type { BodyPage, Cursor } from './run-queries.ts';
 import { ReopeningReader } from './reopening-reader.ts';
 import { answerCalls } from './worker-calls.ts';
 
@@ -9,7 +10,12 @@ import { answerCalls } from './worker-calls.ts';
 export interface ReadMethods {
   summary(argument: { readonly filter: RecordFilter }): Summary;
   timeline(argument: { readonly filter: RecordFilter; readonly bucketMs: number }): readonly TimelineRow[];
-  list(argument: { readonly limit: number; readonly before: string | undefined }): readonly string[];
+  reuse(argument: { readonly filter: RecordFilter }): Reuse;
+  list(argument: {
+    readonly limit: number;
+    readonly before: string | undefined;
+    readonly filter: ListFilter;
+  }): readonly string[];
   page(argument: {
     readonly filter: RecordFilter;
     readonly isOwn: boolean;
@@ -24,7 +30,8 @@ const reader = new ReopeningReader((workerData as { readonly file: string }).fil
 const methods: ReadMethods = {
   summary: ({ filter }) => reader.ask((queries) => queries.summary(filter)),
   timeline: ({ filter, bucketMs }) => reader.ask((queries) => queries.timeline(filter, bucketMs)),
-  list: ({ limit, before }) => reader.ask((queries) => queries.list(limit, before)),
+  reuse: ({ filter }) => reader.ask((queries) => queries.reuse(filter)),
+  list: ({ limit, before, filter }) => reader.ask((queries) => queries.list(limit, before, filter)),
   page: ({ filter, isOwn, after }) => reader.ask((queries) => queries.page(filter, isOwn, after)),
   close: () => reader.close(),
 };

@@ -64,6 +64,21 @@ const MIGRATIONS: readonly string[] = [
   INSERT INTO kept VALUES (1, -8640000000000000);
   `,
   ADD_COUNTS,
+  // A run of hits has the numbers of its last record; the numbers before it are those of its other records.
+  `
+  ALTER TABLE record ADD COLUMN numbers BLOB;
+  CREATE TABLE run (
+    from_ms INTEGER NOT NULL, seq INTEGER NOT NULL, to_ms INTEGER NOT NULL, records INTEGER NOT NULL,
+    scope INTEGER NOT NULL, model INTEGER NOT NULL,
+    PRIMARY KEY (from_ms, seq)
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE amount ADD COLUMN reuse INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE reuse_rollup (
+    level_ms INTEGER NOT NULL, bucket_ms INTEGER NOT NULL, model INTEGER NOT NULL, code INTEGER NOT NULL,
+    requests INTEGER NOT NULL, usd INTEGER NOT NULL, pico INTEGER NOT NULL,
+    PRIMARY KEY (level_ms, bucket_ms, model, code)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 function readPragma(database: DatabaseSync, name: string): number {

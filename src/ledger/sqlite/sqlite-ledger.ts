@@ -1,47 +1,39 @@
-import { formatTime, type CancelTimer, type Clock, type Timers } from '../../runtime/index.ts';
-import { BUCKET_MS, LedgerError, type Ledger, type LedgerHealth, type RecordFilter } from '../ledger.ts';
-import type { Summary, TimelineRow } from '../ledger.ts';
+import { formatTime, systemRandom, type Clock, type Random, type Timers } from '../../runtime/index.ts';
+import type { AlikeRecords } from '../alike.ts';
+import { keepingOptions, Retention, type KeepingOptions } from '../keeping.ts';
+import { LedgerError, type Ledger, type LedgerHealth, type RecordFilter } from '../ledger.ts';
+import type { ListFilter, Summary, TimelineRow } from '../ledger.ts';
 import type { OwnCost } from '../own-cost.ts';
 import type { RequestRecord } from '../record.ts';
+import type { Reuse } from '../reuse.ts';
 import { HURRY_MS, RowQueue } from '../row-queue.ts';
-import { decodeBody, toOwnRow, toRow, type LedgerRow } from '../rows.ts';
+import { decodeBody, recordsOf, toOwnRow, toRow, type LedgerRow } from '../rows.ts';
+import { OpenRuns } from '../runs.ts';
 import { checkBucket } from '../totals.ts';
 import { packRows } from './batch.ts';
 import type { AddResult } from './guarded-writer.ts';
-import type { BodyPage, Cursor } from './ledger-queries.ts';
+import type { BodyPage, Cursor } from './run-queries.ts';
 import type { ReadMethods } from './read-worker.ts';
 import { WorkerLink } from './worker-link.ts';
 import type { WriteMethods } from './write-worker.ts';
 
-export interface SqliteLedgerOptions {
+export interface SqliteLedgerOptions extends KeepingOptions {
   /** Path of the database file; its folder is made where it is missing. */
   readonly file: string;
-  /** Days that records are kept. @default 90 */
-  readonly recordDays?: number;
-  /** Days that their sums are kept, at least as long as records. @default 400 */
-  readonly sumDays?: number;
-  /** Records that may wait to be stored. @default 100_000 */
-  readonly waitingMax?: number;
   /** Characters of records that may wait. @default 64 Mi */
   readonly waitingCharactersMax?: number;
-  /** Takes a sentence for people when records cannot be stored, and when they can again. */
-  readonly tell?: (sentence: string) => void;
 }
 
 /** The world outside. */
 export interface SqliteLedgerPorts {
   readonly clock: Clock;
   readonly timers: Timers;
+  /** @default the machine's randomness */
+  readonly random?: Random;
 }
 
-const DAY_MS = 86_400_000;
-
-/** How often what is too old is removed, in ms, and the pause between two parts of it. */
-const RETENTION_MS = 3_600_000;
-const RETENTION_PAUSE_MS = 50;
-
-/** How long after the opening that begins: a start is not the time for it. */
-const RETENTION_FIRST_MS = 30_000;
+/** When what is too old is removed, and the pause between two parts of it, in ms. */
+const RETENTION = { firstMs: 30_000, pauseMs: 50 };
 
 /** Rows in one transaction: the more there are, the fewer pages are written for each. */
 const BATCH_ROWS_MAX = 16_000;
@@ -52,40 +44,52 @@ const PART_ROWS = 250;
 /** Records of a list that are asked for in one go: turning many into objects would hold up everything else. */
 const LIST_PART = 100;
 
-const defaults = {
-  recordDays: 90,
-  sumDays: 400,
-  waitingMax: 100_000,
-  waitingCharactersMax: 64 * 1024 * 1024,
-  tell: (): void => undefined,
-};
+const WAITING_CHARACTERS_MAX = 64 * 1024 * 1024;
 
 /**
  * A ledger in a SQLite file. One thread writes and another answers questions, so that neither a slow disk nor a question
  * holds up this one; all that is done here for a record is to put it into words.
  */
 export class SqliteLedger implements Ledger {
-  readonly #options: Required<SqliteLedgerOptions>;
-  readonly #ports: SqliteLedgerPorts;
+  readonly #file: string;
+  readonly #tell: (sentence: string) => void;
+  readonly #clock: Clock;
   readonly #writing: WorkerLink<WriteMethods>;
   readonly #reading: WorkerLink<ReadMethods>;
   readonly #queue: RowQueue;
-  #cancelRetention: CancelTimer | null = null;
+  readonly #runs: OpenRuns;
+  readonly #retention: Retention;
   #isClosed = false;
 
   private constructor(options: SqliteLedgerOptions, ports: SqliteLedgerPorts) {
-    const settings = { ...defaults, ...options };
-    this.#options = settings;
-    this.#ports = ports;
-    this.#writing = new WorkerLink('write-worker', settings.file);
-    this.#reading = new WorkerLink('read-worker', settings.file);
+    const { file, waitingCharactersMax = WAITING_CHARACTERS_MAX } = options;
+    const { tell, waitingMax, ...days } = keepingOptions(options);
+    this.#file = file;
+    this.#tell = tell;
+    this.#clock = ports.clock;
+    this.#writing = new WorkerLink('write-worker', file);
+    this.#reading = new WorkerLink('read-worker', file);
+    this.#runs = new OpenRuns({
+      random: ports.random ?? systemRandom,
+      add: (row) => this.#take(() => row, recordsOf(row)),
+      addOne: (record) => this.add(record),
+      wake: () => this.#queue.wake(),
+    });
     this.#queue = new RowQueue({
+      open: this.#runs,
       sink: { store: (rows) => this.#store(rows) },
       timers: ports.timers,
-      tell: settings.tell,
-      rowsMax: settings.waitingMax,
-      charactersMax: settings.waitingCharactersMax,
+      tell,
+      rowsMax: waitingMax,
+      charactersMax: waitingCharactersMax,
       batchRowsMax: BATCH_ROWS_MAX,
+    });
+    this.#retention = new Retention({
+      ...ports,
+      ...days,
+      ...RETENTION,
+      remove: (recordsBeforeMs, sumsBeforeMs) =>
+        this.#writing.call('remove', { recordsBeforeMs, sumsBeforeMs, time: this.#time() }),
     });
   }
 
@@ -101,12 +105,20 @@ export class SqliteLedger implements Ledger {
       }
       ledger.#queue.fail(error instanceof Error ? error.message : String(error));
     }
-    ledger.#retainAfter(RETENTION_FIRST_MS);
+    ledger.#retention.start();
     return ledger;
   }
 
   add(record: RequestRecord): void {
     this.#take(() => toRow(record));
+  }
+
+  alike(common: RequestRecord): AlikeRecords | null {
+    try {
+      return this.#runs.alike(common);
+    } catch {
+      return null;
+    }
   }
 
   addOwn(cost: OwnCost): void {
@@ -124,13 +136,18 @@ export class SqliteLedger implements Ledger {
     return this.#reading.call('timeline', { filter, bucketMs });
   }
 
-  async list(limit: number, before?: string): Promise<readonly RequestRecord[]> {
+  async reuse(filter: RecordFilter = {}): Promise<Reuse> {
+    await this.#queue.hurry(HURRY_MS);
+    return this.#reading.call('reuse', { filter });
+  }
+
+  async list(limit: number, before?: string, filter: ListFilter = {}): Promise<readonly RequestRecord[]> {
     await this.#queue.hurry(HURRY_MS);
     const records: RequestRecord[] = [];
     let last = before;
     while (records.length < limit) {
       const part = Math.min(LIST_PART, limit - records.length);
-      const bodies = await this.#reading.call('list', { limit: part, before: last });
+      const bodies = await this.#reading.call('list', { limit: part, before: last, filter });
       records.push(...bodies.map((body) => decodeBody<RequestRecord>(body)));
       if (bodies.length < part) break;
       last = records.at(-1)?.id;
@@ -156,26 +173,27 @@ export class SqliteLedger implements Ledger {
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
+    this.#runs.closeAll();
     this.#isClosed = true;
-    this.#cancelRetention?.();
+    this.#retention.stop();
     await this.#queue.flush();
     await this.#queue.stop();
     const { waiting, problem } = this.#queue.health();
-    if (waiting > 0) this.#options.tell(`${waiting} records are lost, for they cannot be stored: ${problem}`);
+    if (waiting > 0) this.#tell(`${waiting} records are lost, for they cannot be stored: ${problem}`);
     await Promise.allSettled([this.#writing.call('close', null), this.#reading.end()]);
     await this.#writing.end();
   }
 
   #time(): string {
-    return formatTime(this.#ports.clock.nowMs());
+    return formatTime(this.#clock.nowMs());
   }
 
-  #take(makeRow: () => LedgerRow): void {
+  #take(makeRow: () => LedgerRow, records = 1): void {
     try {
       if (this.#isClosed) throw new LedgerError('LEDGER_CLOSED', 'the ledger is closed');
       this.#queue.add(makeRow());
     } catch {
-      this.#queue.drop(1);
+      this.#queue.drop(records);
     }
   }
 
@@ -195,8 +213,7 @@ export class SqliteLedger implements Ledger {
 
   #tellMoved({ movedTo }: AddResult): void {
     if (movedTo === null) return;
-    const { file, tell } = this.#options;
-    tell(`${file} is damaged: it was moved to ${movedTo}, and the ledger begins anew`);
+    this.#tell(`${this.#file} is damaged: it was moved to ${movedTo}, and the ledger begins anew`);
     void this.#reading.call('close', null).catch(() => undefined);
   }
 
@@ -210,25 +227,5 @@ export class SqliteLedger implements Ledger {
       for (const body of bodies) yield decodeBody<Kind>(body);
       after = next;
     } while (after !== null);
-  }
-
-  #retainAfter(delayMs: number): void {
-    this.#cancelRetention = this.#ports.timers.after(delayMs, () => void this.#retain(), true);
-  }
-
-  /** Removes a part of what is too old, and goes on soon while there is more. */
-  async #retain(): Promise<void> {
-    const { recordDays, sumDays } = this.#options;
-    const nowMs = this.#ports.clock.nowMs();
-    // Whole buckets, so that no sum is of records of which some are gone.
-    const daysAgo = (days: number): number => Math.floor((nowMs - days * DAY_MS) / BUCKET_MS) * BUCKET_MS;
-    const isMore = await this.#writing
-      .call('remove', {
-        recordsBeforeMs: daysAgo(recordDays),
-        sumsBeforeMs: daysAgo(Math.max(recordDays, sumDays)),
-        time: this.#time(),
-      })
-      .catch(() => false);
-    if (!this.#isClosed) this.#retainAfter(isMore ? RETENTION_PAUSE_MS : RETENTION_MS);
   }
 }

@@ -11,6 +11,9 @@ interface Waiting {
 
 type Method = (argument: never) => unknown;
 
+/** What threads run: modules beside this one. */
+type WorkerName = 'read-worker' | 'write-worker' | '../bodies/body-worker';
+
 /** The sources run as they are, the package as JavaScript. */
 const ENDING = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 
@@ -19,15 +22,16 @@ const ENDING = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
  * the process alive while nobody waits for an answer.
  */
 export class WorkerLink<Methods extends { [Name in keyof Methods]: Method }> {
-  readonly #name: 'read-worker' | 'write-worker';
-  readonly #file: string;
+  readonly #name: WorkerName;
+  readonly #workerData: unknown;
   readonly #waiting = new Map<number, Waiting>();
   #worker: Worker | null = null;
   #calls = 0;
 
-  constructor(name: 'read-worker' | 'write-worker', file: string) {
+  /** @param more What the thread is given besides the file. */
+  constructor(name: WorkerName, file: string, more: Readonly<Record<string, unknown>> = {}) {
     this.#name = name;
-    this.#file = file;
+    this.#workerData = { ...more, file };
   }
 
   /** @throws LedgerError with what went wrong there. */
@@ -53,7 +57,7 @@ export class WorkerLink<Methods extends { [Name in keyof Methods]: Method }> {
 
   #start(): Worker {
     const url = new URL(`./${this.#name}.${ENDING}`, import.meta.url);
-    const worker = new Worker(url, { workerData: { file: this.#file } });
+    const worker = new Worker(url, { workerData: this.#workerData });
     worker.on('message', (answer: WorkerAnswer) => this.#settle(worker, answer));
     const lose = (reason: string): void => this.#lose(worker, reason);
     worker.on('error', (error: unknown) => lose(error instanceof Error ? error.message : String(error)));

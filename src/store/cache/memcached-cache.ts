@@ -3,7 +3,14 @@ import { hash } from 'node:crypto';
 import type { MemcacheClient } from 'memcache-client';
 
 import { isObject } from '../../core/index.ts';
-import { afterPatience, systemClock, systemTimers, type Clock, type Timers } from '../../runtime/index.ts';
+import {
+  afterPatience,
+  systemClock,
+  systemTimers,
+  type Clock,
+  type Time,
+  type Timers,
+} from '../../runtime/index.ts';
 import { Breaker } from '../redis/breaker.ts';
 import { StoreError } from '../store.ts';
 import { checkSize, checkTtl, MARK_TTL_MS, type CacheStore } from './cache-store.ts';
@@ -50,8 +57,7 @@ export class MemcachedCache implements CacheStore {
   readonly #client: MemcacheClient;
   readonly #shown: string;
   readonly #prefix: string;
-  readonly #clock: Clock;
-  readonly #timers: Timers;
+  readonly #time: Time;
   readonly #timeoutMs: number;
   readonly #valueBytesMax: number;
   readonly #breaker: Breaker;
@@ -78,11 +84,10 @@ export class MemcachedCache implements CacheStore {
     this.#client = client;
     this.#shown = `memcached ${options.server}`;
     this.#prefix = `cachewright:${options.name ?? 'cache'}:`;
-    this.#clock = options.clock ?? systemClock;
-    this.#timers = options.timers ?? systemTimers;
+    this.#time = { timers: options.timers ?? systemTimers, clock: options.clock ?? systemClock };
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#valueBytesMax = options.valueBytesMax ?? VALUE_BYTES_MAX;
-    this.#breaker = new Breaker(this.#clock);
+    this.#breaker = new Breaker(this.#time.clock);
   }
 
   async get(key: string): Promise<Uint8Array | null> {
@@ -138,7 +143,7 @@ export class MemcachedCache implements CacheStore {
   /** Seconds from now, or the time of the end where they are too many. */
   #lifetime(ttlMs: number): number {
     const seconds = Math.ceil(ttlMs / 1000);
-    return seconds <= RELATIVE_SECONDS_MAX ? seconds : Math.floor(this.#clock.nowMs() / 1000) + seconds;
+    return seconds <= RELATIVE_SECONDS_MAX ? seconds : Math.floor(this.#time.clock.nowMs() / 1000) + seconds;
   }
 
   /** @param fine errors by which the server says that there was nothing to do */
@@ -169,7 +174,7 @@ export class MemcachedCache implements CacheStore {
 
   #inTime<Result>(work: () => Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const cancel = afterPatience(this.#timers, this.#timeoutMs, () => {
+      const cancel = afterPatience(this.#time, this.#timeoutMs, () => {
         const message = `${this.#shown} did not answer within ${this.#timeoutMs} ms`;
         reject(new StoreError('STORE_UNUSABLE', message));
       });

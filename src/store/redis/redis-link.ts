@@ -1,7 +1,14 @@
 import type * as Ioredis from 'ioredis';
 import type { Redis, RedisOptions } from 'ioredis';
 
-import { afterPatience, systemClock, systemTimers, type Clock, type Timers } from '../../runtime/index.ts';
+import {
+  afterPatience,
+  systemClock,
+  systemTimers,
+  type Clock,
+  type Time,
+  type Timers,
+} from '../../runtime/index.ts';
 import { StoreError } from '../store.ts';
 import { Breaker } from './breaker.ts';
 import { wideReads } from './wide-reads.ts';
@@ -100,7 +107,7 @@ function replyError(error: Error, shown: string): StoreError {
 class IoredisLink implements RedisLink {
   readonly shown: string;
   readonly #redis: Redis;
-  readonly #timers: Timers;
+  readonly #time: Time;
   readonly #timeoutMs: number;
   readonly #breaker: Breaker;
   /** Why the last connection ended, so that a refused credential is told as such. */
@@ -110,9 +117,9 @@ class IoredisLink implements RedisLink {
   constructor(redis: Redis, shown: string, options: RedisLinkOptions) {
     this.shown = shown;
     this.#redis = redis;
-    this.#timers = options.timers ?? systemTimers;
+    this.#time = { timers: options.timers ?? systemTimers, clock: options.clock ?? systemClock };
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    this.#breaker = new Breaker(options.clock ?? systemClock);
+    this.#breaker = new Breaker(this.#time.clock);
     redis.on('error', (error: Error) => {
       if (error.name === 'ReplyError') this.#lastFailure = replyError(error, shown);
     });
@@ -157,7 +164,7 @@ class IoredisLink implements RedisLink {
   #inTime(answer: Promise<unknown>, waitMs: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const limitMs = this.#timeoutMs + waitMs;
-      const cancel = afterPatience(this.#timers, limitMs, () => {
+      const cancel = afterPatience(this.#time, limitMs, () => {
         const message = `${this.shown} did not answer within ${limitMs} ms`;
         reject(new StoreError('STORE_UNUSABLE', message));
       });
