@@ -60,7 +60,7 @@ export function measureInserts(count: number): boolean {
     print(
       `inserts: ${count} records, ${Math.round(perSecond)} a second, ${Math.round(perOwnSecond)} without waiting for a processor, ${Math.round(perCpuSecond)} a second of CPU, ${Math.round(bytes)} bytes each`,
     );
-    return perCpuSecond >= 50_000;
+    return Math.min(perCpuSecond, perOwnSecond) >= 50_000;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

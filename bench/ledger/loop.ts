@@ -28,6 +28,8 @@ export async function measureLoop(seconds: number): Promise<boolean> {
   let addingMs = 0;
   const began = performance.now();
   let added = 0;
+  /** How many there were when a list was asked for the last time. */
+  let listedAt = 0;
   let last = threadCpuMs();
   const turn = async (): Promise<void> => {
     await nextTurn();
@@ -41,7 +43,10 @@ export async function measureLoop(seconds: number): Promise<boolean> {
     const before = threadCpuMs();
     for (; added < due; added += 1) add(added);
     addingMs += threadCpuMs() - before;
-    if (added % 3_000 === 0) void ledger.list(1_000);
+    if (added >= listedAt + 3_000) {
+      listedAt = added;
+      void ledger.list(1_000);
+    }
     await turn();
   }
   const perRecordUs = (addingMs * 1000) / added;

@@ -49,6 +49,14 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   'the last 100 records': (ledger) => ledger.list(100),
   '100 records before one': (ledger) => ledger.list(100, someId()),
   'the last 1,000 records': (ledger) => ledger.list(1_000),
+  '100 of a tag and a scope, before one': (ledger) =>
+    ledger.list(100, someId(), { tag: tag(), scope: scope() }),
+  '1,000 of tag, scope, model and reason': (ledger) =>
+    ledger.list(1_000, undefined, { tag: tag(), scope: scope(), model, reason: 'expired' }),
+  '100 that cost as much as few do': (ledger) =>
+    ledger.list(100, undefined, { minCostPicoUsd: 26_000_000_000n }),
+  '100 that cost more than any': (ledger) =>
+    ledger.list(100, undefined, { minCostPicoUsd: 1_000_000_000_000n }),
 };
 
 async function collectIds(ledger: OpenLedger): Promise<void> {

@@ -1,5 +1,6 @@
+import type { CostParts, TokenCounts } from '../../src/core/index.ts';
 import type { Miss, RequestRecord } from '../../src/ledger/index.ts';
-import { createId, seededRandom, type Random } from '../../src/runtime/index.ts';
+import { createId, createTimedId, seededRandom, type Random } from '../../src/runtime/index.ts';
 
 const MODELS = ['claude-opus-5-5', 'claude-sonnet-5-5', 'claude-haiku-5-5', 'claude-fable-5-2'];
 const REASONS = ['expired', 'messages_changed', 'tools_changed', 'never_written', 'in_flight'] as const;
@@ -28,6 +29,12 @@ function missesOf(random: Random, previousId: string): readonly Miss[] {
   return [{ reason: pick(REASONS, random), tokens: 4_000, costPicoUsd: 11_000_000_000n, evidence }];
 }
 
+/** Most entries are read within seconds, few after minutes; those of five minutes within five minutes. */
+function agesOf(random: Random): { readonly readAgeMs: number; readonly readTtl: '5m' | '1h' } {
+  const readAgeMs = Math.floor(3_600_000 ** random());
+  return { readAgeMs, readTtl: readAgeMs < 300_000 && random() < 0.7 ? '5m' : '1h' };
+}
+
 const PLAN: RequestRecord['plan'] = {
   added: [
     { place: 'system', path: 'system.0', ttl: '5m', reason: 'it comes again within five minutes' },
@@ -37,12 +44,25 @@ const PLAN: RequestRecord['plan'] = {
   isApplied: true,
 };
 
+function costOf(tokens: TokenCounts): CostParts {
+  const parts = {
+    uncachedPicoUsd: BigInt(tokens.uncachedTokens) * 2_000_000n,
+    readPicoUsd: BigInt(tokens.readTokens) * 200_000n,
+    write5mPicoUsd: BigInt(tokens.write5mTokens) * 2_500_000n,
+    write1hPicoUsd: 0n,
+    outputPicoUsd: BigInt(tokens.outputTokens) * 10_000_000n,
+    serverToolsPicoUsd: 0n,
+  };
+  return { ...parts, totalPicoUsd: Object.values(parts).reduce((sum, part) => sum + part, 0n) };
+}
+
 /** Records as a busy installation has them: 20 scopes, 4 models, 12 tags of which most requests have one. */
 export function* makeRecords(count: number, spanMs: number): Generator<RequestRecord> {
   const random = seededRandom(8);
   let previousId = '';
   for (let index = 0; index < count; index += 1) {
-    const id = createId('req', random);
+    const atMs = FIRST_MS + Math.floor((index * spanMs) / count);
+    const id = createTimedId('req', random, atMs);
     const tokens = {
       uncachedTokens: Math.floor(random() * 200),
       readTokens: Math.floor(random() * 50_000),
@@ -50,18 +70,10 @@ export function* makeRecords(count: number, spanMs: number): Generator<RequestRe
       write1hTokens: 0,
       outputTokens: Math.floor(random() * 900),
     };
-    const parts = {
-      uncachedPicoUsd: BigInt(tokens.uncachedTokens) * 2_000_000n,
-      readPicoUsd: BigInt(tokens.readTokens) * 200_000n,
-      write5mPicoUsd: BigInt(tokens.write5mTokens) * 2_500_000n,
-      write1hPicoUsd: 0n,
-      outputPicoUsd: BigInt(tokens.outputTokens) * 10_000_000n,
-      serverToolsPicoUsd: 0n,
-    };
-    const cost = { ...parts, totalPicoUsd: Object.values(parts).reduce((sum, part) => sum + part, 0n) };
+    const cost = costOf(tokens);
     yield {
       id,
-      atMs: FIRST_MS + Math.floor((index * spanMs) / count),
+      atMs,
       scope: `scope_${Math.floor(random() * SCOPES)}_0123456789ab`,
       tags: random() < 0.7 ? [`team-${Math.floor(random() * TAGS)}`] : [],
       path: '/v1/messages',
@@ -80,7 +92,12 @@ export function* makeRecords(count: number, spanMs: number): Generator<RequestRe
         iterations: null,
       },
       cost,
-      prediction: { ...tokens, estimatedTokens: tokens.readTokens + 900, readLeftMs: 200_000 },
+      prediction: {
+        ...tokens,
+        estimatedTokens: tokens.readTokens + 900,
+        readLeftMs: 200_000,
+        ...agesOf(random),
+      },
       savings: {
         noCachingPicoUsd: cost.totalPicoUsd * 4n,
         clientPicoUsd: cost.totalPicoUsd - 5n,

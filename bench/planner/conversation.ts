@@ -37,7 +37,7 @@ const PIECES: readonly string[] = [
 
 /** Numbers from 0 up to and without `below`, the same ones for one seed. */
 function numbersFrom(seed: number): (below: number) => number {
-  let state = seed | 1;
+  let state = seed * 2 + 1;
   return (below) => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
     return (state >>> 8) % below;

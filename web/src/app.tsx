@@ -12,6 +12,7 @@ import { MissesScreen } from './screens/misses.tsx';
 import { PlanScreen } from './screens/plan.tsx';
 import { RequestsScreen } from './screens/requests.tsx';
 import { SavingScreen } from './screens/saving.tsx';
+import { TtlsScreen } from './screens/ttls.tsx';
 import { WatchScreen } from './screens/watch.tsx';
 
 interface Screen {
@@ -29,6 +30,7 @@ const SCREENS: readonly [Screen, ...Screen[]] = [
   { name: 'misses', label: 'Misses', question: 'Why do misses happen?', Content: MissesScreen },
   { name: 'plan', label: 'Plan', question: 'What is my plan?', Content: PlanScreen },
   { name: 'keep-alive', label: 'Keep-alive', question: 'Does keep-alive pay?', Content: KeepAliveScreen },
+  { name: 'ttls', label: 'TTLs', question: 'Do TTLs fit?', Content: TtlsScreen },
   {
     name: 'answers',
     label: 'Exact answers',

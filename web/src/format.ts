@@ -91,6 +91,21 @@ export function formatDuration(durationMs: number | null): string {
   return `${Math.floor(minutes / 1_440)} d`;
 }
 
+/** A round length of time in its own unit. */
+function roundOf(lengthMs: number): readonly [count: number, unit: string] {
+  if (lengthMs < 60_000) return [lengthMs / 1_000, 's'];
+  return lengthMs < 3_600_000 ? [lengthMs / 60_000, 'min'] : [lengthMs / 3_600_000, 'h'];
+}
+
+/** A range of round lengths of time: `under 10 s`, `30 s\u20131 min`, `2\u20136 h`, `over 24 h`. */
+export function formatRange(fromMs: number, toMs: number | null): string {
+  const [from, fromUnit] = roundOf(fromMs);
+  if (toMs === null) return `over ${from} ${fromUnit}`;
+  const [to, unit] = roundOf(toMs);
+  if (fromMs === 0) return `under ${to} ${unit}`;
+  return `${from}${fromUnit === unit ? '' : ` ${fromUnit}`}\u2013${to} ${unit}`;
+}
+
 /** `4 kB` and the like. */
 export function formatBytes(bytes: number): string {
   return bytes < 1_000 ? `${bytes} B` : `${compact.format(bytes / 1_000)} kB`;

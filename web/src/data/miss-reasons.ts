@@ -61,6 +61,9 @@ const REASONS: Readonly<Record<string, MissAdvice>> = {
   },
 };
 
+/** Every reason that there is words for. */
+export const MISS_REASONS: readonly string[] = Object.keys(REASONS);
+
 /** The meaning of a reason, also of one that these pages do not know yet. */
 export function adviceFor(reason: string): MissAdvice {
   return (

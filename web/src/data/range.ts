@@ -78,7 +78,7 @@ export function filterKey(): string {
 
 /** Whether anything but the usual is asked for. */
 export function isFiltered(): boolean {
-  return filterKey().replaceAll('|', '') !== '';
+  return listKey().replaceAll(/[| ]/g, '') !== '';
 }
 
 /** The filters of the URL but for time, and a span in its place. */
@@ -86,10 +86,33 @@ export function queryWithin(fromMs: number, toMs: number): string {
   return queryOf({ fromMs, toMs });
 }
 
+/** What else the list of requests is narrowed by, as the listener takes it; a cost that is no number is none. */
+function listFilters(): Readonly<Record<string, string>> {
+  const { reason, cost } = route.value.params;
+  return {
+    ...(reason && { reason }),
+    ...(cost && Number(cost) > 0 && { minCostUsd: cost }),
+  };
+}
+
+/** The filters of a list of requests, for telling one from another. */
+export function listKey(): string {
+  return `${filterKey()} ${new URLSearchParams(listFilters()).toString()}`;
+}
+
+/** Asks for a list of requests within the filters of the URL. */
+export function askList<Value>(more: Readonly<Record<string, string>>): Ask<Value> {
+  const filters = { ...listFilters(), ...more };
+  return (signal) => getJson<Value>(`/api/v1/requests?${queryOf(spanOf(route.value), filters)}`, signal);
+}
+
 /** Asks with the filters of the URL. */
 export function askFiltered<Value>(path: string): Ask<Value> {
   return (signal) => getJson<Value>(`${path}?${queryOf(spanOf(route.value))}`, signal);
 }
+
+/** The buckets that suited last, so that they are asked for at once the next time. */
+let suited: { readonly key: string; readonly bucketMs: number } | null = null;
 
 /**
  * Asks for what happened by time, in buckets that suit what there is: an hour of traffic within a week is shown by
@@ -98,7 +121,8 @@ export function askFiltered<Value>(path: string): Ask<Value> {
 export const askTimeline: Ask<Timeline> = async (signal) => {
   const span = spanOf(route.value);
   const lengthMs = span.fromMs === null ? ALL_MS : (span.toMs ?? readNowMs()) - span.fromMs;
-  const bucketMs = bucketFor(Math.max(lengthMs, 0));
+  const key = filterKey();
+  const bucketMs = suited?.key === key ? suited.bucketMs : bucketFor(Math.max(lengthMs, 0));
   const ask = (of: number): Promise<Timeline> =>
     getJson(`/api/v1/timeline?${queryOf(span, { bucketMs: String(of) })}`, signal);
   const whole = await ask(bucketMs);
@@ -106,5 +130,6 @@ export const askTimeline: Ask<Timeline> = async (signal) => {
   const last = whole.rows.at(-1);
   if (!first || !last) return whole;
   const fittingMs = bucketFor(last.atMs + bucketMs - first.atMs);
+  suited = { key, bucketMs: fittingMs };
   return fittingMs === bucketMs ? whole : ask(fittingMs);
 };

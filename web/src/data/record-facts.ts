@@ -6,6 +6,7 @@ import {
   formatSecond,
   formatUsd,
   formatWord,
+  NOT_KNOWN,
   usdOf,
 } from '../format.ts';
 import type { Level, RequestRecord } from './types.ts';
@@ -36,6 +37,15 @@ function moneyFacts({ costUsd, savings }: RequestRecord): readonly Fact[] {
   ];
 }
 
+/** What the model of the cache says of it. */
+function entryOf(prediction: RequestRecord['prediction']): string {
+  const { readTtl, readAgeMs } = prediction ?? {};
+  if (readTtl === undefined || readAgeMs === undefined) return NOT_KNOWN;
+  if (readTtl === null || readAgeMs === null) return NOTHING;
+  const words = readTtl === '1h' ? 'written for an hour' : 'written for 5 minutes';
+  return `${words}, last used ${formatDuration(readAgeMs)} before`;
+}
+
 function tokenFacts({ usage, prediction }: RequestRecord): readonly Fact[] {
   const counts = [
     ['Read', 'readTokens'],
@@ -48,7 +58,11 @@ function tokenFacts({ usage, prediction }: RequestRecord): readonly Fact[] {
     const isOff = prediction && usage && prediction[member] !== usage[member];
     return { name, text: isOff ? `${billed} (predicted ${formatCount(prediction[member])})` : billed };
   });
-  return [...inputs, { name: 'Output', text: `${formatCount(usage?.outputTokens ?? null)} tokens` }];
+  return [
+    ...inputs,
+    { name: 'Entry that was read', text: entryOf(prediction) },
+    { name: 'Output', text: `${formatCount(usage?.outputTokens ?? null)} tokens` },
+  ];
 }
 
 function missFact({ misses }: RequestRecord): Fact {

@@ -28,9 +28,17 @@ export function linkTo(screen: string, params: Readonly<Record<string, string>> 
   return `#/${screen}${query && `?${query}`}`;
 }
 
-/** Tells the screen that is shown something else; null takes it back. */
+/** What else leaves requests out of their list. */
+const OF_LIST = ['reason', 'cost'];
+
+/** Tells the screen that is shown something else; null takes it back. Of other requests the first page is shown. */
 export function setParams(changes: Readonly<Record<string, string | null>>): void {
-  const params = { ...route.value.params, ...changes };
+  const isOther = Object.keys(changes).some((name) => KEPT.includes(name) || OF_LIST.includes(name));
+  const params: Readonly<Record<string, string | null>> = {
+    ...route.value.params,
+    ...(isOther && { before: null }),
+    ...changes,
+  };
   const named = Object.entries(params).filter((entry): entry is [string, string] => entry[1] !== null);
   const query = new URLSearchParams(named).toString();
   location.hash = `#/${route.value.screen}${query && `?${query}`}`;

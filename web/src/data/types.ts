@@ -95,6 +95,8 @@ export interface RequestRecord {
     readonly write5mTokens: number;
     readonly write1hTokens: number;
     readonly uncachedTokens: number;
+    readonly readAgeMs?: number | null;
+    readonly readTtl?: string | null;
   } | null;
   readonly savings: {
     readonly noCachingPicoUsd: string;
@@ -190,6 +192,23 @@ export interface Alert {
 export interface AlertList {
   readonly firing: readonly Alert[];
   readonly alerts: readonly Alert[];
+}
+
+/** Uses of a prefix that came from `fromMs` on, and before `toMs`, after the last one. */
+export interface ReuseBin {
+  readonly fromMs: number;
+  readonly toMs: number | null;
+  readonly read5m: number;
+  readonly read1h: number;
+  readonly expired: number;
+  readonly expiredCostUsd: number;
+}
+
+/** `/api/v1/reuse` */
+export interface Reuse {
+  readonly bins: readonly ReuseBin[];
+  /** Requests of which nobody knows after how long. */
+  readonly unknown: number;
 }
 
 /** `/api/v1/integrity` */

@@ -1,4 +1,4 @@
-import type { JSX } from 'preact';
+import type { ComponentChildren, JSX } from 'preact';
 
 import { askFor, usePolled } from '../data/use-polled.ts';
 import { RANGES, USUAL_RANGE } from '../data/range.ts';
@@ -75,7 +75,7 @@ function TimeFilter(props: { readonly name: 'from' | 'to'; readonly label: strin
 }
 
 /** Which requests a screen is about; all of it goes into the URL. */
-export function Filters(): JSX.Element {
+export function Filters(props: { readonly children?: ComponentChildren }): JSX.Element {
   const range = route.value.params['range'] ?? USUAL_RANGE;
   const options = Object.entries(RANGES).map(([value, { label }]) => [value, label] as const);
   return (
@@ -96,6 +96,7 @@ export function Filters(): JSX.Element {
       <ModelFilter />
       <TextFilter name="tag" label="Tag" />
       <TextFilter name="scope" label="Scope" />
+      {props.children}
     </form>
   );
 }

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 
 import { askFiltered, askTimeline, filterKey } from '../data/range.ts';
-import { route, setParams } from '../data/route.ts';
+import { linkTo, route, setParams } from '../data/route.ts';
 import type { Finding, MissSum, RequestRecord, Summary, Timeline } from '../data/types.ts';
 import { adviceFor } from '../data/miss-reasons.ts';
 import { askFor, usePolled } from '../data/use-polled.ts';
@@ -177,6 +177,9 @@ function Reason(props: { readonly reason: string; readonly timeline: Timeline | 
           among={`newest ${EXAMPLES_FROM} requests`}
         />
       )}
+      <p>
+        <a href={linkTo('requests', { reason })}>All requests that missed for this reason</a>
+      </p>
       {timeline && dearest && (
         <DearestTime
           key={`${reason} ${dearest.atMs}`}

@@ -3,13 +3,16 @@ import { useState } from 'preact/hooks';
 
 import { getJson } from '../data/api.ts';
 import { foundRecord } from '../data/find-records.ts';
+import { askList, listKey } from '../data/range.ts';
 import { route, setParams } from '../data/route.ts';
 import type { RequestRecord } from '../data/types.ts';
-import { askFor, usePolled, type Ask } from '../data/use-polled.ts';
+import { usePolled, type Ask } from '../data/use-polled.ts';
 import { formatCount, formatDuration, formatSecond, formatShare, formatUsd, formatWord } from '../format.ts';
 import { Section, Trouble, Waiting } from '../parts/blocks.tsx';
+import { Filters } from '../parts/filters.tsx';
 import { PartsBar, tokenParts } from '../parts/parts-bar.tsx';
 import { CompareDrawer, RecordDrawer } from '../parts/record-drawer.tsx';
+import { RequestFilters } from '../parts/request-filters.tsx';
 import { Table, type Column } from '../parts/table.tsx';
 import { NoRequests } from './saving.tsx';
 
@@ -163,16 +166,19 @@ function List({ page }: { readonly page: readonly RequestRecord[] }): JSX.Elemen
 /** What was asked? */
 export function RequestsScreen(): JSX.Element {
   const { before } = route.value.params;
-  const path = `/api/v1/requests?limit=${PAGE}${before === undefined ? '' : `&before=${encodeURIComponent(before)}`}`;
   const everyMs = before === undefined ? FIRST_EVERY_MS : LATER_EVERY_MS;
-  const { value, problem } = usePolled(path, askFor<Page>(path), everyMs);
-  if (!value) return <Waiting problem={problem} />;
-  if (value.requests.length === 0 && before === undefined) return <NoRequests />;
+  const ask = askList<Page>({ limit: String(PAGE), ...(before !== undefined && { before }) });
+  const { value, problem } = usePolled(`${listKey()} ${before ?? ''}`, ask, everyMs);
+  const isEmpty = value?.requests.length === 0 && before === undefined;
   return (
     <>
-      <Trouble problem={problem} />
-      <List page={value.requests} />
-      <Opened page={value.requests} />
+      <Filters>
+        <RequestFilters />
+      </Filters>
+      {value ? <Trouble problem={problem} /> : <Waiting problem={problem} />}
+      {isEmpty && <NoRequests />}
+      {value && !isEmpty && <List page={value.requests} />}
+      {value && <Opened page={value.requests} />}
     </>
   );
 }

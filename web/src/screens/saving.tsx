@@ -1,10 +1,10 @@
 import type { JSX } from 'preact';
 
 import { askFiltered, askTimeline, filterKey, isFiltered } from '../data/range.ts';
-import { route, setParams } from '../data/route.ts';
+import { linkTo, route, setParams } from '../data/route.ts';
 import type { Against, Summary, Timeline, TimelineRow } from '../data/types.ts';
 import { usePolled } from '../data/use-polled.ts';
-import { formatCount, formatMinute, formatShare, formatUsd, NOT_KNOWN } from '../format.ts';
+import { formatCount, formatMinute, formatShare, formatUsd, formatWord, NOT_KNOWN } from '../format.ts';
 import {
   Choice,
   Empty,
@@ -84,6 +84,18 @@ function Headline({
   );
 }
 
+/** What was lost beside what was saved, and the way to why. */
+function Missed({ misses }: Pick<Summary, 'misses'>): JSX.Element {
+  const [dearest] = misses;
+  const usd = misses.reduce((sum, { costUsd }) => sum + costUsd, 0);
+  const detail = dearest ? (
+    <a href={linkTo('misses')}>mostly {formatWord(dearest.reason)}</a>
+  ) : (
+    'all was read that could be'
+  );
+  return <Tile name="Lost to misses" value={formatUsd(usd)} detail={detail} />;
+}
+
 function Totals({ summary }: { readonly summary: Summary }): JSX.Element {
   const { readTokens, write5mTokens, write1hTokens, uncachedTokens } = summary;
   const input = readTokens + write5mTokens + write1hTokens + uncachedTokens;
@@ -92,6 +104,7 @@ function Totals({ summary }: { readonly summary: Summary }): JSX.Element {
       <Tile name="Billed" value={formatUsd(summary.costUsd)} detail="input and output" />
       <Tile name="Own costs" value={formatUsd(summary.ownCostUsd)} detail="pings and warming" />
       <Tile name="Requests" value={formatCount(summary.requests)} />
+      <Missed misses={summary.misses} />
       <ShareTile name="Hit ratio" numerator={readTokens} denominator={input} of="input tokens" />
     </Tiles>
   );
