@@ -53,7 +53,8 @@ describe('the timers of the machine', () => {
   it('run once, in the order of their delays', async () => {
     const order: string[] = [];
     await new Promise<void>((resolve) => {
-      systemTimers.after(2, () => {
+      // Long enough for the others to be set before it is due, whatever else the machine does.
+      systemTimers.after(30, () => {
         order.push('later');
         resolve();
       });
