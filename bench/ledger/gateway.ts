@@ -6,10 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import autocannon from 'autocannon';
-
 import { makeBodies } from '../gateway/bodies.ts';
 import { print, quantile } from './statistics.ts';
+import { runSteadyLoad } from './steady-load.ts';
 
 const RATE = 1_000;
 const ROUNDS = 7;
@@ -59,7 +58,6 @@ async function startGateway(upstream: string, ledger: 'file' | 'off'): Promise<S
 interface Round {
   readonly p50Ms: number;
   readonly p99Ms: number;
-  readonly perSecond: number;
   /** CPU of the gateway, all threads, for an answer. */
   readonly cpuUs: number;
 }
@@ -69,34 +67,13 @@ async function runRound(
   bodies: readonly string[],
   seconds: number,
 ): Promise<Round> {
-  const headers = {
-    'content-type': 'application/json',
-    'x-api-key': 'sk-ant-bench',
-    'anthropic-version': '2023-06-01',
-  };
   const before = cpuMs(pid);
-  // What it sums up itself are whole milliseconds.
-  const latenciesMs: number[] = [];
-  const options = {
-    url: `${url}/v1/messages`,
-    connections: 32,
-    duration: seconds,
-    overallRate: RATE,
-    requests: bodies.map((body) => ({ method: 'POST' as const, headers, body })),
-  };
-  const result = await new Promise<autocannon.Result>((resolve, reject) => {
-    const running = autocannon(options, (error: unknown, summed) => {
-      if (error instanceof Error) reject(error);
-      else resolve(summed);
-    });
-    running.on('response', (_client, _status, _bytes, responseTimeMs) => latenciesMs.push(responseTimeMs));
-  });
-  if (result.non2xx + result.errors > 0) throw new Error(`${result.non2xx + result.errors} requests failed`);
+  const { latenciesMs, failed } = await runSteadyLoad(url, bodies, RATE, seconds);
+  if (failed > 0) throw new Error(`${failed} requests failed`);
   return {
     p50Ms: quantile(latenciesMs, 0.5),
     p99Ms: quantile(latenciesMs, 0.99),
-    perSecond: result['2xx'] / result.duration,
-    cpuUs: ((cpuMs(pid) - before) * 1000) / Math.max(1, result['2xx']),
+    cpuUs: ((cpuMs(pid) - before) * 1000) / Math.max(1, latenciesMs.length),
   };
 }
 
@@ -119,12 +96,25 @@ export async function measureGateway(seconds: number): Promise<boolean> {
   stopAll();
   await Promise.all(gone);
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-  const median = (pick: (round: { on: Round; off: Round }) => number): number =>
-    quantile(rounds.map(pick), 0.5);
-  const p50 = median(({ on, off }) => on.p50Ms / off.p50Ms);
-  const p99 = median(({ on, off }) => on.p99Ms / off.p99Ms);
-  print(
-    `gateway: ${RATE} requests/s, ${ROUNDS} rounds of ${seconds} s, ledger on / off: p50 ${p50.toFixed(3)} (${median(({ on }) => on.p50Ms).toFixed(2)} / ${median(({ off }) => off.p50Ms).toFixed(2)} ms), p99 ${p99.toFixed(3)} (${median(({ on }) => on.p99Ms).toFixed(1)} / ${median(({ off }) => off.p99Ms).toFixed(1)} ms), ${Math.round(median(({ on }) => on.perSecond))} / ${Math.round(median(({ off }) => off.perSecond))} answers/s, CPU ${median(({ on, off }) => on.cpuUs / off.cpuUs).toFixed(3)} (${Math.round(median(({ on }) => on.cpuUs))} / ${Math.round(median(({ off }) => off.cpuUs))} us)`,
-  );
-  return p50 <= 1.05 && p99 <= 1.3;
+  const shares = (pick: (round: Round) => number): string => {
+    const all = rounds.map(({ on, off }) => pick(on) / pick(off));
+    const [low, middle, high] = [0, 0.5, 1].map((share) => quantile(all, share).toFixed(3));
+    const each = (['on', 'off'] as const).map((name) =>
+      quantile(
+        rounds.map((round) => pick(round[name])),
+        0.5,
+      ).toFixed(2),
+    );
+    return `${middle} (${low}-${high}; ${each.join(' / ')})`;
+  };
+  print(`gateway: ${RATE} requests/s, ${ROUNDS} rounds of ${seconds} s, ledger on / off, medians of rounds`);
+  print(`  p50 ${shares(({ p50Ms }) => p50Ms)} ms`);
+  print(`  p99 ${shares(({ p99Ms }) => p99Ms)} ms`);
+  print(`  CPU ${shares(({ cpuUs }) => cpuUs)} us a request`);
+  const middle = (pick: (round: Round) => number): number =>
+    quantile(
+      rounds.map(({ on, off }) => pick(on) / pick(off)),
+      0.5,
+    );
+  return middle(({ p50Ms }) => p50Ms) <= 1.05 && middle(({ p99Ms }) => p99Ms) <= 1.3;
 }

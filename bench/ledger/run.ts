@@ -21,7 +21,7 @@ const PARTS: Readonly<Record<string, () => boolean | Promise<boolean>>> = {
   inserts: () => measureInserts(RECORDS),
   loop: () => measureLoop(10),
   queries: () => measureQueries(RECORDS),
-  gateway: () => measureGateway(4),
+  gateway: () => measureGateway(10),
 };
 
 async function main(): Promise<void> {

@@ -39,7 +39,7 @@ function request(ofBody: JsonObject, more: Partial<BillableRequest> = {}): Billa
     startMs: 0,
     readyMs: 0,
     answer: [],
-    isEvicted: false,
+    scripted: null,
   };
   return { ...plain, body: ofBody, ...more };
 }
@@ -106,7 +106,7 @@ describe('billing', () => {
     const other = body(shared, marked(200));
     bill(prompt);
     expect(bill(other)).toEqual([600, 200, 0, 0]);
-    expect(bill(prompt, { isEvicted: true })).toEqual([0, 700, 0, 0]);
+    expect(bill(prompt, { scripted: 'as-if-evicted' })).toEqual([0, 700, 0, 0]);
     expect(bill(prompt)).toEqual([700, 0, 0, 0]);
     expect(bill(other)).toEqual([800, 0, 0, 0]);
   });

@@ -21,6 +21,7 @@ import {
   type Prompt,
 } from '../core/index.ts';
 import { sha256Text } from '../runtime/index.ts';
+import type { ScriptedUsage } from './script.ts';
 import { blockCounter, TOKENIZERS, type CountBlock, type TokenizerName } from './tokenizers.ts';
 
 /** Input counters of one pass of the model over a prompt. */
@@ -41,7 +42,8 @@ export interface BillableRequest {
   readonly readyMs: number;
   /** Blocks that the model will answer with: server-tool results among them are read again (spec 2.5). */
   readonly answer: readonly JsonObject[];
-  readonly isEvicted: boolean;
+  /** Billed otherwise than asked. */
+  readonly scripted: ScriptedUsage | null;
 }
 
 /** What a request was billed: a list with one item for each pass, more than one only with server tools. */
@@ -111,13 +113,14 @@ class ModelledCache implements CacheServer {
   bill(request: BillableRequest): Billed {
     const prompt = this.#read(request.body);
     const chain = this.#chain(prompt, request);
-    if (request.isEvicted) this.#evict(chain);
+    if (request.scripted === 'as-if-evicted') this.#evict(chain);
     this.#billedSinceSweep += 1;
     if (this.#billedSinceSweep % SWEEP_EVERY === 0) {
       this.#state = sweepExpired(this.#state, request.startMs, this.#rules);
     }
-    const first = this.#step(prompt, chain, prompt.breakpoints, request);
-    const later = this.#stepAfterServerTools(prompt, request);
+    const breakpoints = request.scripted === 'hour-as-5m' ? withoutHour(prompt) : prompt.breakpoints;
+    const first = this.#step(prompt, chain, breakpoints, request);
+    const later = this.#stepAfterServerTools(breakpoints, request);
     const outcomes = [first, ...later];
     const written = outcomes.flatMap((outcome) => outcome.written).map((entry) => this.#asItStands(entry));
     return { passes: outcomes, prompt, chain, written };
@@ -199,13 +202,13 @@ class ModelledCache implements CacheServer {
   }
 
   /** After each server-tool result the model reads the prompt again, longer by what it has answered so far. */
-  #stepAfterServerTools(prompt: Prompt, request: BillableRequest): readonly CacheOutcome[] {
+  #stepAfterServerTools(own: readonly Breakpoint[], request: BillableRequest): readonly CacheOutcome[] {
     const serverBlocks: number[] = [];
     return request.answer.flatMap((block, index) => {
       if (!isServerToolResult(block)) return [];
       const longer = this.#read(withAnswer(request.body, request.answer.slice(0, index + 1)));
       serverBlocks.push(longer.blocks.length - 1);
-      const breakpoints = withServerBreakpoints(prompt.breakpoints, serverBlocks, this.#rules);
+      const breakpoints = withServerBreakpoints(own, serverBlocks, this.#rules);
       const at = { startMs: request.readyMs, readyMs: request.readyMs };
       return [this.#step(longer, this.#chain(longer, request), breakpoints, at)];
     });
@@ -215,6 +218,11 @@ class ModelledCache implements CacheServer {
 /** An empty cache with a way of counting and rules. */
 export function createCacheServer(tokenizer: TokenizerName, rules: CacheRules): CacheServer {
   return new ModelledCache(tokenizer, rules);
+}
+
+/** A prompt's breakpoints as a service has them that keeps nothing for an hour. */
+function withoutHour({ breakpoints }: Prompt): readonly Breakpoint[] {
+  return breakpoints.map((breakpoint) => ({ ...breakpoint, ttl: '5m' }));
 }
 
 /** The client's breakpoints with the service's own 5m ones; none unless the request has any (spec 2.5). */

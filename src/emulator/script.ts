@@ -3,6 +3,11 @@ import { z } from 'zod';
 import type { JsonObject } from '../core/index.ts';
 import { errorTypeFor, type ApiError } from './errors.ts';
 
+const SCRIPTED_USAGES = ['as-if-evicted', 'hour-as-5m'] as const;
+
+/** How a request may be billed otherwise than asked. */
+export type ScriptedUsage = (typeof SCRIPTED_USAGES)[number];
+
 /** What the emulator is told to answer next; members may be combined. */
 export interface ScriptEntry {
   readonly text?: string | undefined;
@@ -19,8 +24,8 @@ export interface ScriptEntry {
   readonly cutAfterBytes?: number | undefined;
   /** Waits: before a JSON answer, after the first event of a stream. */
   readonly stallMs?: number | undefined;
-  /** Bills as if no entry of this prompt were left. */
-  readonly usage?: 'as-if-evicted' | undefined;
+  /** Bills otherwise than asked: as if no entry of this prompt were left, or five minutes for what was to live an hour. */
+  readonly usage?: ScriptedUsage | undefined;
 }
 
 const contentBlock: z.ZodType<JsonObject> = z.looseObject({ type: z.string() });
@@ -37,7 +42,7 @@ const scriptEntry: z.ZodType<ScriptEntry> = z.strictObject({
   retryAfterS: z.number().nonnegative().optional(),
   cutAfterBytes: z.number().int().nonnegative().optional(),
   stallMs: z.number().nonnegative().optional(),
-  usage: z.literal('as-if-evicted').optional(),
+  usage: z.enum(SCRIPTED_USAGES).optional(),
 });
 
 /** Longest queue of scripted answers. */

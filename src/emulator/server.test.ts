@@ -220,6 +220,15 @@ describe('the script', () => {
     expect(counters(await create(marked))).toEqual([600, 0, 1]);
   });
 
+  test('may keep and bill for five minutes what was to live for an hour', async () => {
+    const cache_control = { type: 'ephemeral', ttl: '1h' };
+    const hourly = { ...hello, system: [{ type: 'text', text: system, cache_control }] };
+    await script({ usage: 'hour-as-5m' });
+    expect((await create(hourly)).value.usage).toMatchObject({
+      cache_creation: { ephemeral_5m_input_tokens: 600, ephemeral_1h_input_tokens: 0 },
+    });
+  });
+
   test('may cut JSON and streams', async () => {
     await script({ cutAfterBytes: 30 }, { cutAfterBytes: 300 });
     await expect(create()).rejects.toThrow('terminated');

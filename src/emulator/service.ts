@@ -169,8 +169,7 @@ class ModelledService implements EmulatorService {
     const stallMs = body['stream'] === true ? 0 : (entry?.stallMs ?? 0);
     const readyMs = startMs + (isBatch ? 0 : (request.beginAfterMs ?? this.#options.ttftMs) + stallMs);
     const { workspace, betas } = request;
-    const isEvicted = entry?.usage === 'as-if-evicted';
-    const billable = { body, workspace, isBatch, betas, startMs, readyMs, isEvicted };
+    const billable = { body, workspace, isBatch, betas, startMs, readyMs, scripted: entry?.usage ?? null };
     const generated = this.#generate(billable, entry, facts);
     const { prompt, written } = generated;
     const id = this.createId('msg');

@@ -44,6 +44,7 @@ function forecastOf(sent: CacheOutcome, client = sent, automatic = sent): Foreca
     asked: { startMs: AT_MS, state: emptyCacheState },
     begin: nothing,
     cancel: nothing,
+    shorten: nothing,
   };
 }
 

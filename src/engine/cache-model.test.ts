@@ -83,3 +83,33 @@ describe('the model beside real traffic', () => {
     }
   });
 });
+
+describe('a bill for five minutes of what was asked for an hour', () => {
+  const [first] = analysis.plan.breakpoints;
+  const hourly = [{ ...first!, ttl: '1h' as const }];
+  const askHour = (model: CacheModel, atMs: number): Forecast => model.forecast(analysis, hourly, atMs);
+
+  it('shortens what was written, and nothing else', () => {
+    const model = createCacheModel(defaultCacheRules);
+    const other = analysisOf(longRequest({ model: 'claude-sonnet-5-5' }));
+    model.forecast(other, hourly, 0).begin(1);
+    const forecast = askHour(model, 0);
+    forecast.begin(1);
+    forecast.shorten();
+    expect(askHour(model, 299_999).sent.readTokens).toBeGreaterThan(0);
+    const again = askHour(model, 600_000);
+    expect(again.sent).toMatchObject({ readTokens: 0, nearMiss: { reason: 'expired' } });
+    // This one keeps its hour, as far as is known.
+    again.begin(600_001);
+    expect(askHour(model, 4_000_000).sent.readTokens).toBeGreaterThan(0);
+    expect(model.forecast(other, hourly, 3_000_000).sent.readTokens).toBeGreaterThan(0);
+  });
+
+  it('says nothing of a request whose response never began', () => {
+    const model = createCacheModel(defaultCacheRules);
+    const forecast = askHour(model, 0);
+    forecast.shorten();
+    forecast.begin(1);
+    expect(askHour(model, 3_000_000).sent.readTokens).toBeGreaterThan(0);
+  });
+});

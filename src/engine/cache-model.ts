@@ -3,6 +3,7 @@ import {
   emptyCacheState,
   isReadable,
   markReady,
+  shortenWritten,
   sweepExpired,
   toCacheRequest,
   withdraw,
@@ -38,6 +39,8 @@ export interface Forecast {
   begin(atMs: number): void;
   /** The response never began: nothing was written. */
   cancel(): void;
+  /** The bill says five minutes where an hour was asked for: what was written lives no longer than was paid for. */
+  shorten(): void;
 }
 
 /** The model of the cache beside real traffic, with its counterfactuals. */
@@ -61,6 +64,8 @@ interface Branch {
   state: CacheState;
 }
 
+type Branches = Readonly<Record<'sent' | 'own' | 'client' | 'automatic', Branch>>;
+
 function automaticBreakpoints(analysis: Analysis): readonly Breakpoint[] {
   const blockIndex = analysis.prompt.blocks.findLastIndex((block) => block.canCarryMarker);
   return blockIndex < 0 ? [] : [{ blockIndex, ttl: '5m', origin: 'automatic' }];
@@ -70,7 +75,7 @@ function automaticBreakpoints(analysis: Analysis): readonly Breakpoint[] {
 type Change = (state: CacheState, written: CacheOutcome['written']) => CacheState;
 
 export function createCacheModel(rules: CacheRules): CacheModel {
-  const branches = { sent: empty(), own: empty(), client: empty(), automatic: empty() };
+  const branches: Branches = { sent: empty(), own: empty(), client: empty(), automatic: empty() };
   let untilSweep = SWEEP_EVERY_MIN;
 
   const sweep = (nowMs: number): void => {
@@ -100,16 +105,6 @@ export function createCacheModel(rules: CacheRules): CacheModel {
     return sent.outcome;
   };
 
-  /** What becomes of written entries, in all branches; those that share a state go on sharing it. */
-  const settle = (outcomes: Outcomes, change: Change) => {
-    const { sent, own, client, automatic } = branches;
-    const isShared = own.state === sent.state && outcomes.own === outcomes.sent;
-    sent.state = change(sent.state, outcomes.sent.written);
-    own.state = isShared ? sent.state : change(own.state, outcomes.own.written);
-    client.state = change(client.state, outcomes.client.written);
-    automatic.state = change(automatic.state, outcomes.automatic.written);
-  };
-
   return {
     peek: (request, startMs) =>
       cacheStep(branches.sent.state, request, { startMs, readyMs: Infinity }, rules)[0],
@@ -132,11 +127,40 @@ export function createCacheModel(rules: CacheRules): CacheModel {
         isInFlight: analysis.learned.isInFlight,
         asked: { startMs, state: before },
         readEntry: readEntry(before, analysis.chain, sent),
-        begin: (atMs) => settle(outcomes, (state, written) => markReady(state, written, atMs)),
-        cancel: () => settle(outcomes, withdraw),
+        ...follow(branches, outcomes, rules),
       };
     },
     readableIndex: (chain, nowMs) => readableIndexOf(branches.sent.state, chain, nowMs, rules),
+  };
+}
+
+/** What becomes of written entries, in all branches; those that share a state go on sharing it. */
+function settle({ sent, own, client, automatic }: Branches, outcomes: Outcomes, change: Change): void {
+  const isShared = own.state === sent.state && outcomes.own === outcomes.sent;
+  sent.state = change(sent.state, outcomes.sent.written);
+  own.state = isShared ? sent.state : change(own.state, outcomes.own.written);
+  client.state = change(client.state, outcomes.client.written);
+  automatic.state = change(automatic.state, outcomes.automatic.written);
+}
+
+/** What is told of a request after it was sent. */
+function follow(
+  branches: Branches,
+  outcomes: Outcomes,
+  rules: CacheRules,
+): Pick<Forecast, 'begin' | 'cancel' | 'shorten'> {
+  let readyMs: number | null = null;
+  return {
+    begin(atMs) {
+      readyMs = atMs;
+      settle(branches, outcomes, (state, written) => markReady(state, written, atMs));
+    },
+    cancel: () => settle(branches, outcomes, withdraw),
+    shorten() {
+      const fromMs = readyMs;
+      if (fromMs === null) return;
+      settle(branches, outcomes, (state, written) => shortenWritten(state, written, fromMs, rules));
+    },
   };
 }
 
@@ -166,12 +190,7 @@ function pingRequest(prompt: Prompt, chain: PrefixChain, blockIndex: number, ttl
 }
 
 /** A ping, in the branches that have pings: what the client meant, and automatic caching, have none. */
-function renew(
-  { sent, own }: Readonly<Record<'sent' | 'own', Branch>>,
-  request: CacheRequest,
-  atMs: number,
-  rules: CacheRules,
-): void {
+function renew({ sent, own }: Branches, request: CacheRequest, atMs: number, rules: CacheRules): void {
   const isShared = own.state === sent.state;
   const times = { startMs: atMs, readyMs: atMs };
   sent.state = cacheStep(sent.state, request, times, rules)[1];

@@ -10,7 +10,7 @@ import { MissReport } from './miss-report.ts';
 import { names } from './error-answer.ts';
 import { GatePass } from './gate.ts';
 import { settlementOf } from './guard-costs.ts';
-import { learn } from './learn.ts';
+import { judge, learn } from './learn.ts';
 import { createRecordId, type Mode } from './options.ts';
 import { modeOf, routeOf, scopeOf, tagsOf, timesOf, type IncomingMessageRequest } from './request-facts.ts';
 import {
@@ -272,7 +272,7 @@ class OpenExchange implements Exchange {
       status: this.#response?.status ?? 0,
       ...timesOf({ atMs, firstByteMs: this.#firstByteMs, endMs: options.clock.nowMs() }),
     };
-    this.#tryOwn(() => options.integrity.check(record));
+    this.#tryOwn(() => judge(this.#context, this.#prepared, record));
     options.ledger.add(record);
     this.#tryOwn(() => this.#request.onRecord?.(record));
   }

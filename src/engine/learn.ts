@@ -1,7 +1,13 @@
 import { observe, totalInputTokens } from '../core/index.ts';
+import type { RequestRecord } from '../ledger/index.ts';
 import type { BilledUsage, UsageReading } from '../wire/index.ts';
 import type { EngineContext } from './context.ts';
 import type { Prepared } from './prepare.ts';
+
+/** Holds the bill against what the model of the cache had said, and tells the model how long what was written lives. */
+export function judge({ options }: EngineContext, { forecast }: Prepared, record: RequestRecord): void {
+  if (options.integrity.check(record)?.code === 'ttl_downgraded') forecast?.shorten();
+}
 
 /** Was the prompt read once? With server tools it is read again after each, and the bill is the sum (spec 5.3). */
 function isOnePass({ serverToolUse, iterations }: BilledUsage): boolean {

@@ -163,7 +163,8 @@ class Relay implements UpstreamSink {
     this.#hasBegunBody = true;
     response.end();
     if (settled) void settled.then(() => exchange?.complete());
-    else exchange?.complete();
+    // What was written goes out at the end of this turn: the books are kept after it, so that nobody waits for them.
+    else if (exchange) void AT_ONCE.then(() => exchange.complete());
   }
 
   fail(error: Error): void {

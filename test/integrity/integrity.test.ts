@@ -109,4 +109,25 @@ describe('bills of a gateway before an emulator', () => {
     await ledger.next();
     expect(watch.list(10)).toMatchObject([{ code: 'read_less', cause: 'near_expiry', billedTokens: 0 }]);
   });
+
+  it('for five minutes of what was to live an hour are told, and what is lost after them is no riddle', async () => {
+    const { url, ledger, watch } = await startWatched();
+    await emulated.script([{ usage: 'hour-as-5m' }, { usage: 'hour-as-5m' }]);
+    await ask(url, question('one', '1h'));
+    const first = await ledger.next();
+    expect(watch.list(10)).toMatchObject([{ code: 'ttl_downgraded', requestId: first.id, billedTokens: 0 }]);
+    await emulated.advance(360_000);
+    await ask(url, question('two', '1h'));
+    const second = await ledger.next();
+    expect(second.misses).toMatchObject([{ reason: 'expired' }]);
+    expect(watch.totals().counts).toEqual([{ code: 'ttl_downgraded', requests: 2, unexplained: 2 }]);
+    // The service keeps its word again: what it writes now lives an hour.
+    await emulated.advance(360_000);
+    await ask(url, question('three', '1h'));
+    await ledger.next();
+    await emulated.advance(3_000_000);
+    await ask(url, question('four', '1h'));
+    expect((await ledger.next()).misses).toEqual([]);
+    expect(watch.totals()).toMatchObject({ checked: 4, fitting: 2 });
+  });
 });

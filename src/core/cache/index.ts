@@ -24,6 +24,7 @@ export {
   isReadable,
   markReady,
   sweepExpired,
+  shortenWritten,
   withdraw,
   type CacheEntry,
   type CacheState,

@@ -6,6 +6,7 @@ import {
   emptyCacheState,
   isReadable,
   markReady,
+  shortenWritten,
   sweepExpired,
   withdraw,
   withEntries,
@@ -162,5 +163,27 @@ describe('markReady and withdraw', () => {
         .toSorted((a, b) => a - b);
     expect(expiries(withdraw(both, outcome.written))).toEqual([300_007, 3_600_007]);
     expect(expiries(withdraw(both, later.written))).toEqual([300_000, 3_600_000]);
+  });
+});
+
+describe('what was written for an hour and billed for five minutes', () => {
+  const write = cacheStep(emptyCacheState, REQUEST, { startMs: 0, readyMs: Infinity }, rules());
+  const begun = markReady(write[1], write[0].written, 50);
+
+  it('lives for five minutes from its last use', () => {
+    const shortened = shortenWritten(begun, write[0].written, 50, rules());
+    expect(all(shortened).map(({ ttl, expiresMs, readyMs }) => [ttl, expiresMs, readyMs])).toEqual([
+      ['5m', 300_000, 50],
+      ['5m', 300_000, 50],
+    ]);
+    const read = cacheStep(begun, REQUEST, { startMs: 200_000, readyMs: 200_000 }, rules())[1];
+    const later = shortenWritten(read, write[0].written, 50, rules());
+    expect(later.entries.get('a')).toMatchObject([{ ttl: '5m', expiresMs: 500_000 }]);
+  });
+
+  it('leaves alone what another request wrote', () => {
+    const other = { ...begun.entries.get('a')![0]!, readyMs: 70 };
+    const state = withEntries(begun, 'a', [other]);
+    expect(shortenWritten(state, write[0].written, 50, rules()).entries.get('a')).toEqual([other]);
   });
 });

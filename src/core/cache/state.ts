@@ -102,3 +102,23 @@ export function markReady(state: CacheState, written: readonly CacheEntry[], rea
 export function withdraw(state: CacheState, written: readonly CacheEntry[]): CacheState {
   return replaceWritten(state, written, () => null);
 }
+
+/**
+ * What was written for an hour, and could be read from `readyMs` on, turned out to be billed for five minutes: it lives as
+ * long as was paid for, counted from when it was last used.
+ */
+export function shortenWritten(
+  state: CacheState,
+  written: readonly CacheEntry[],
+  readyMs: number,
+  rules: CacheRules,
+): CacheState {
+  return written.reduce((next, own) => {
+    const entries = next.entries.get(own.prefixId) ?? [];
+    const isOwn = (entry: CacheEntry): boolean => entry.ttl === '1h' && entry.readyMs === readyMs;
+    if (!entries.some(isOwn)) return next;
+    const shorten = (entry: CacheEntry): CacheEntry =>
+      isOwn(entry) ? { ...entry, ttl: '5m', expiresMs: entry.usedMs + rules.ttlMs['5m'] } : entry;
+    return withEntries(next, own.prefixId, entries.map(shorten));
+  }, state);
+}
