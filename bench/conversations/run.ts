@@ -1,7 +1,8 @@
 /**
  * What the input of a long chat costs in the emulator, by ways of keeping its history: the same questions, the same answers
- * and pauses below five minutes for everybody. Once with generated texts, and once with those of tau-bench's airline desk,
- * one conversation after the other.
+ * and pauses below five minutes for everybody. Once with generated texts, once with those of tau-bench's airline desk, one
+ * conversation after the other, and once with each of its conversations by itself, calls of tools and what they brought
+ * included.
  *
  *     node bench/conversations/run.ts [FOLDER] [--turns 300]
  *
@@ -11,6 +12,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { priceAt, resolveModel } from '../../src/core/index.ts';
 import {
   makeChat,
   runChat,
@@ -20,12 +22,15 @@ import {
   type Script,
   type Talker,
 } from '../../test/conversation/rivals.ts';
-import { readTauBench } from './tau-bench.ts';
+import { readEachChat, readOneChat } from './tau-bench.ts';
 
 const MODELS = ['claude-sonnet-5-5', 'claude-opus-4-6'];
 const TAU_FILE = 'taubench_gpt-4o-airline.json.gz';
 /** With short turns everybody's limit is lower, so that it is reached at all. */
 const TAU_TOKENS = 12_000;
+
+/** A limit that the longer of the conversations reach by themselves, and one that none does. */
+const EACH_TOKENS = [6_000, 20_000];
 
 /** One line of a table. */
 interface Line {
@@ -70,7 +75,7 @@ function cells(own: Outcome, rivals: Readonly<Partial<Record<Talker, Outcome>>>)
 }
 
 async function runTable(title: string, script: Script, lines: readonly Line[]): Promise<void> {
-  say(`\n${title}, ${script.model}, ${script.turns.length} turns, limit ${script.highTokens} tokens`);
+  say(`\n${title}, ${script.model}, ${script.steps.length} turns, limit ${script.highTokens} tokens`);
   say(
     `${''.padEnd(42)} ${'input'.padStart(8)} ${'hit'.padStart(5)} cuts   of: ten turns, as written, dropping, everything`,
   );
@@ -82,6 +87,62 @@ async function runTable(title: string, script: Script, lines: readonly Line[]): 
   }
 }
 
+type Outcomes = readonly Outcome[];
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+const inputUsd = (outcomes: Outcomes): number => sum(outcomes.map((each) => each.inputUsd));
+
+/** What the same requests cost others, from the first that was cut on. */
+function sinceCut(own: Outcomes, other: Outcomes): string {
+  const costs = (outcomes: Outcomes): number =>
+    sum(outcomes.map((each, index) => sum(each.costs.slice(own[index]?.firstCut ?? Infinity))));
+  return own.some(({ cuts }) => cuts > 0) ? (costs(own) / costs(other)).toFixed(2).padStart(6) : '     -';
+}
+
+/** What everybody pays at least: whatever is new in a conversation has to be read by the model once. */
+function leastUsd(model: string, unbounded: Outcomes): number {
+  const { inputPicoUsd } = priceAt(resolveModel(model).facts, Date.now());
+  return (sum(unbounded.map(({ largestTokens }) => largestTokens)) * inputPicoUsd) / 1e12;
+}
+
+const EACH_TALKERS = TALKERS.filter((talker) => talker !== 'unbounded');
+
+async function runEach(model: string, scripts: readonly Script[]): Promise<void> {
+  const requests = sum(scripts.map(({ steps }) => steps.length));
+  const limit = scripts[0]?.highTokens ?? 0;
+  say(
+    `\ntau-bench, ${scripts.length} conversations by themselves, ${model}, ${requests} requests, limit ${limit}`,
+  );
+  say(
+    `${''.padEnd(24)} ${'input'.padStart(8)} ${'hit'.padStart(5)} cuts chats  of: ten turns, as written, dropping, everything; since the cut`,
+  );
+  const rivals = new Map<Talker, Outcomes>();
+  for (const talker of ['unbounded', ...EACH_TALKERS] as const) {
+    const outcomes: Outcome[] = [];
+    for (const script of scripts) outcomes.push(await runChat(script, talker));
+    rivals.set(talker, outcomes);
+    const usd = inputUsd(outcomes);
+    const hit = sum(outcomes.map((each) => each.readTokens)) / sum(outcomes.map((each) => each.inputTokens));
+    const ratios = (['article', 'article as written', 'drop each turn', 'unbounded'] as const).map((rival) =>
+      (usd / inputUsd(rivals.get(rival) ?? [])).toFixed(2).padStart(8),
+    );
+    const cuts = sum(outcomes.map((each) => each.cuts));
+    const cutChats = outcomes.filter((each) => each.cuts > 0).length;
+    const since = sinceCut(outcomes, rivals.get('unbounded') ?? []);
+    say(
+      `${talker.padEnd(24)} ${`$${usd.toFixed(2)}`.padStart(8)} ${hit.toFixed(2).padStart(5)} ${String(cuts).padStart(4)} ${String(cutChats).padStart(5)} ${ratios.join(' ')} ${since}`,
+    );
+  }
+  const unbounded = rivals.get('unbounded') ?? [];
+  const reaching = unbounded.filter(({ largestTokens }) => largestTokens > limit).length;
+  say(
+    `whatever is new, once: $${leastUsd(model, unbounded).toFixed(2)}; ${reaching} conversations are longer than the limit`,
+  );
+}
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { turns: { type: 'string', default: '300' } },
@@ -91,6 +152,8 @@ const file = join(positionals[0] ?? '../shared/traces', TAU_FILE);
 for (const model of MODELS) await runTable('generated texts', makeChat(turns, 1, model), PLAIN);
 for (const model of existsSync(file) ? MODELS : []) {
   const lines = model === 'claude-opus-4-6' ? [...PLAIN, ...TRIED] : PLAIN;
-  await runTable('tau-bench', readTauBench(file, turns, model, TAU_TOKENS), lines);
+  await runTable('tau-bench', readOneChat(file, turns, model, TAU_TOKENS), lines);
 }
+for (const model of existsSync(file) ? MODELS : [])
+  for (const highTokens of EACH_TOKENS) await runEach(model, readEachChat(file, model, highTokens));
 if (!existsSync(file)) say(`\n${file} is not there: tau-bench was left out`);
