@@ -105,8 +105,8 @@ function stepsOf({ traj }: Recorded, random: Random): readonly ChatStep[] {
 function toolsOf(all: readonly Recorded[]): readonly JsonObject[] {
   const calls = all.flatMap(({ traj }) => traj.flatMap(({ tool_calls: made }) => made ?? []));
   const byName = Map.groupBy(calls, (call) => call.function.name);
-  return [...byName].toSorted().map(([name, same]) => {
-    const names = new Set(same.flatMap((call) => Object.keys(readArguments(call))));
+  return [...byName.keys()].toSorted().map((name) => {
+    const names = new Set((byName.get(name) ?? []).flatMap((call) => Object.keys(readArguments(call))));
     const properties = Object.fromEntries([...names].toSorted().map((argument) => [argument, {}]));
     return { name, description: name.replaceAll('_', ' '), input_schema: { type: 'object', properties } };
   });

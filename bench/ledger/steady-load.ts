@@ -2,6 +2,11 @@ import { Pool } from 'undici';
 
 const CONNECTIONS = 32;
 
+/** Connections that stay open from one round to the next. */
+export function openConnections(url: string): Pool {
+  return new Pool(url, { connections: CONNECTIONS });
+}
+
 /** What one round of steady load showed. */
 export interface SteadyRound {
   /** From when a request was due until its answer had been read. */
@@ -20,12 +25,11 @@ const HEADERS = {
  * in a second all at once, so that what they call the latency at a rate is the time to work through a queue.
  */
 export async function runSteadyLoad(
-  url: string,
+  pool: Pool,
   bodies: readonly string[],
   perSecond: number,
   seconds: number,
 ): Promise<SteadyRound> {
-  const pool = new Pool(url, { connections: CONNECTIONS });
   const latenciesMs: number[] = [];
   let failed = 0;
   const send = async (index: number, dueMs: number): Promise<void> => {
@@ -57,6 +61,5 @@ export async function runSteadyLoad(
     }, 1);
   });
   await Promise.all(sent);
-  await pool.close();
   return { latenciesMs, failed };
 }
