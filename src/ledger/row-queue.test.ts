@@ -57,6 +57,37 @@ describe('a queue of rows', () => {
     ]);
   });
 
+  it('makes rows a few at a time, and loses no other where one cannot be made', async () => {
+    const { queue, sink, time } = open(100);
+    const made: number[] = [];
+    const later = (index: number): void =>
+      queue.addLater(() => {
+        made.push(index);
+        if (index === 1) throw new RangeError('no such bill');
+        return rowOf(index);
+      });
+    for (let index = 0; index < 31; index += 1) later(index);
+    expect(made).toEqual([]);
+    expect(queue.health()).toMatchObject({ waiting: 31, dropped: 0 });
+    later(31);
+    expect(made).toHaveLength(32);
+    expect(queue.health()).toMatchObject({ waiting: 31, dropped: 1 });
+    expect(sink.batches[0]).toEqual(['r0', 'r2', 'r3', 'r4', 'r5', 'r6']);
+    const flushed = queue.flush();
+    later(32);
+    for (let batch = 0; batch < 6; batch += 1) await sink.answer(0);
+    await flushed;
+    expect(queue.health()).toMatchObject({ waiting: 0, dropped: 1 });
+    expect(sink.batches.flat()).toHaveLength(32);
+  });
+
+  it('makes the last rows when their time has come', () => {
+    const { queue, sink, time } = open();
+    queue.addLater(() => rowOf(0));
+    time.advance(100);
+    expect(sink.batches).toEqual([['r0']]);
+  });
+
   it('counts what it has no room for, also while a batch is on its way, and tells it once', async () => {
     const { queue, sink, time, told } = open(4);
     addTo(queue, 0, 4);

@@ -34,6 +34,9 @@ const GATHER_MS = 100;
 const BATCH_CHARACTERS_MAX = 32 * 1024 * 1024;
 const ENOUGH_ROWS = 4_000;
 
+/** Rows that are made in one go: few, for they hold up what else is to be done. */
+const MAKE_TOGETHER = 32;
+
 /** From the first failure to the next try, and at the most; it doubles between. */
 const RETRY_MIN_MS = 250;
 const RETRY_MAX_MS = 10_000;
@@ -50,6 +53,8 @@ const sizeOf = ({ body, run }: LedgerRow): number => body.length + ROW_CHARACTER
 export class RowQueue {
   readonly #options: RowQueueOptions;
   #rows: LedgerRow[] = [];
+  /** Rows that are not made yet. */
+  #unmade: (() => LedgerRow)[] = [];
   #characters = 0;
   /** Records of the rows. */
   #records = 0;
@@ -80,13 +85,36 @@ export class RowQueue {
     this.wake();
   }
 
+  /**
+   * A row that is made later, together with others: that takes half the time, and no request waits for it. What `make` throws
+   * loses that row alone, and is counted.
+   */
+  addLater(make: () => LedgerRow): void {
+    this.#unmade.push(make);
+    const isFull = this.#records + this.#unmade.length >= this.#options.rowsMax;
+    if (isFull || this.#unmade.length >= MAKE_TOGETHER) this.#makeRows();
+    else this.wake();
+  }
+
+  #makeRows(): void {
+    const unmade = this.#unmade;
+    this.#unmade = [];
+    for (const make of unmade) {
+      try {
+        this.add(make());
+      } catch {
+        this.drop(1);
+      }
+    }
+  }
+
   /** A row that was not even taken. */
   drop(count: number): void {
     this.#dropped += count;
   }
 
   health(): LedgerHealth {
-    const waiting = this.#records + (this.#options.open?.count ?? 0);
+    const waiting = this.#records + this.#unmade.length + (this.#options.open?.count ?? 0);
     return { waiting, dropped: this.#dropped, problem: this.#problem };
   }
 
@@ -124,7 +152,7 @@ export class RowQueue {
   }
 
   #hasMore(): boolean {
-    return this.#rows.length > 0 || (this.#options.open?.count ?? 0) > 0;
+    return this.#rows.length > 0 || this.#unmade.length > 0 || (this.#options.open?.count ?? 0) > 0;
   }
 
   #dropFull(records: number): void {
@@ -153,6 +181,7 @@ export class RowQueue {
     this.#cancelTimer = null;
     this.#isGathering = true;
     this.#options.open?.closeAll();
+    this.#makeRows();
     this.#isGathering = false;
     this.#storing = this.#storeBatch().finally(() => {
       this.#storing = null;

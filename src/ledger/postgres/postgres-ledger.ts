@@ -124,7 +124,8 @@ export class PostgresLedger implements Ledger {
   }
 
   add(record: RequestRecord): void {
-    this.#take(() => toRow(record));
+    if (this.#isClosed) this.#queue.drop(1);
+    else this.#queue.addLater(() => toRow(record));
   }
 
   addOwn(cost: OwnCost): void {

@@ -110,7 +110,8 @@ export class SqliteLedger implements Ledger {
   }
 
   add(record: RequestRecord): void {
-    this.#take(() => toRow(record));
+    if (this.#isClosed) this.#queue.drop(1);
+    else this.#queue.addLater(() => toRow(record));
   }
 
   alike(common: RequestRecord): AlikeRecords | null {
