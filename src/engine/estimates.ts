@@ -1,5 +1,6 @@
 import {
   calibrate,
+  chainPrefixes,
   estimateBlock,
   isHashed,
   type Block,
@@ -109,18 +110,18 @@ function readBlock(block: Block, generation: TokenizerGeneration, reading: Readi
   return estimate;
 }
 
-function isShort({ blocks }: Prompt): boolean {
+function isWithin({ blocks }: Prompt, charactersMax: number): boolean {
   let characters = 0;
   for (const block of blocks) {
     characters += lengthOf(block);
-    if (characters > WHOLE_CHARACTERS) return false;
+    if (characters > charactersMax) return false;
   }
   return true;
 }
 
 function beginSampled(prompt: Prompt): (block: Block) => TokenEstimate {
   const { tokenizer } = prompt.model.facts;
-  if (isShort(prompt)) return (block) => readBlock(block, tokenizer, 'whole');
+  if (isWithin(prompt, WHOLE_CHARACTERS)) return (block) => readBlock(block, tokenizer, 'whole');
   const samples = new Map<string, Sample>();
   return (block) => {
     const kind = kindOf(block);
@@ -167,6 +168,22 @@ export interface PromptEstimate {
   rawTokens(): number;
   /** The most that the prefix up to each block may count, once every block was taken. */
   cumulativeHighTokens(): readonly number[];
+}
+
+/** Prompts up to this length are read once more where it matters what each block is worth: some milliseconds. */
+const READ_AGAIN_CHARACTERS = 512 * 1024;
+
+/**
+ * Cumulative tokens of a prompt's blocks with every letter read, uncalibrated; null where that says nothing new, or would take
+ * too long.
+ */
+export function readEveryBlock(prompt: Prompt): readonly number[] | null {
+  if (isWithin(prompt, WHOLE_CHARACTERS) || !isWithin(prompt, READ_AGAIN_CHARACTERS)) return null;
+  const { tokenizer } = prompt.model.facts;
+  const countTokens = ({ value }: Block): number => estimateBlock(value, tokenizer).tokens;
+  const nothing = (): string => '';
+  const options = { partition: '', hash: nothing, extend: nothing, countTokens, countsOverhead: true };
+  return chainPrefixes(prompt, options).cumulativeTokens;
 }
 
 /** What the service adds for tools, up to and including a level. */

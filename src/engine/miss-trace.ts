@@ -24,6 +24,7 @@ import {
 } from '../ledger/index.ts';
 import type { Analysis } from './analysis.ts';
 import type { Forecast } from './cache-model.ts';
+import { readEveryBlock } from './estimates.ts';
 
 /** A request whose misses will be asked for. */
 export interface MissTrace {
@@ -87,6 +88,7 @@ export class Trace implements MissTrace {
   readonly #rules: CacheRules;
   readonly #hasUnseenPast: boolean;
   readonly #minimum: number;
+  readonly #analysis: Analysis;
 
   constructor(
     found: {
@@ -106,7 +108,8 @@ export class Trace implements MissTrace {
     this.#relations = relations;
     this.#rules = rules;
     this.#minimum = analysis.prompt.model.facts.minCacheableTokens;
-    // A conversation that goes on was begun somewhere. Asked now, since the blocks hold on to the whole body.
+    this.#analysis = analysis;
+    // A conversation that goes on was begun somewhere.
     this.#hasUnseenPast = hasPast || hasAnswer(analysis, found.prompt.messagesStart);
     this.shape = shapeOf(found.prompt, bytesByLevel(analysis));
   }
@@ -156,7 +159,17 @@ export class Trace implements MissTrace {
       isBelowMinimum: total < this.#minimum,
       hasUnseenPast: () => this.#hasUnseenPast,
     });
-    return priceMisses(missed, prompt, { tokens: billed, model, pricing, rules: this.#rules });
+    const isWhole = missed.every(({ from, to }) => from === 0 && to === prompt.prefixIds.length);
+    const sized = isWhole ? prompt : this.#readOut(prompt);
+    return priceMisses(missed, sized, { tokens: billed, model, pricing, rules: this.#rules });
+  }
+
+  /** The prompt with sizes from all of its text: dollars depend on where in it a part begins. */
+  #readOut(prompt: PromptOutline): PromptOutline {
+    const all = readEveryBlock(this.#analysis.prompt);
+    if (!all) return prompt;
+    const tokens = prompt.blockIndices?.map((index) => all[index] ?? 0) ?? all;
+    return { ...prompt, tokens };
   }
 
   /** Was all read that was known, as most of the time? Then nothing has to be looked for. */
