@@ -98,13 +98,14 @@ function lengthOf(block: Block): number {
 
 type Reading = 'whole' | 'sampled';
 
-function isKnown({ sized }: Block, generation: TokenizerGeneration): boolean {
-  return sized?.generation === generation;
+function knownSize({ sized }: Block, generation: TokenizerGeneration): TokenEstimate | null {
+  return sized?.generation === generation ? sized.estimate : null;
 }
 
 /** What the block is taken for by itself, noted on it: the next turn of its conversation has the same block again. */
 function readBlock(block: Block, generation: TokenizerGeneration, reading: Reading): TokenEstimate {
-  if (block.sized?.generation === generation) return block.sized.estimate;
+  const known = knownSize(block, generation);
+  if (known) return known;
   const estimate = estimateBlock(block.value, generation, reading);
   block.sized = { generation, estimate };
   return estimate;
@@ -131,7 +132,7 @@ function beginSampled(prompt: Prompt): (block: Block) => TokenEstimate {
       sample = new Sample(kind === CUSTOM_TOOL ? SAMPLED_OF_TOOLS : SAMPLED_OF);
       samples.set(kind, sample);
     }
-    if (sample.isEnough && !isKnown(block, tokenizer)) return sample.scaleTo(lengthOf(block));
+    if (sample.isEnough && !knownSize(block, tokenizer)) return sample.scaleTo(lengthOf(block));
     const estimate = readBlock(block, tokenizer, 'sampled');
     sample.add(lengthOf(block), estimate);
     return estimate;

@@ -29,26 +29,32 @@ async function writeAndKill(round: number, messages: number): Promise<void> {
   await once(writer, 'exit');
 }
 
-it(`a gateway that is killed leaves whole bodies and no secrets (${rounds} times)`, async () => {
-  const random = seededRandom(Date.now());
-  let stored = 0;
-  for (let round = 0; round < rounds; round += 1) {
-    await writeAndKill(round, 20 + Math.floor(random() * 60));
-    expect(everythingIn(folder)).not.toContain('TopSecretOfMine');
-    const database = new DatabaseSync(join(folder, BODIES_FILE));
-    expect(database.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' });
-    const sums = database.prepare('SELECT requests, bytes FROM total').get();
-    const counted =
-      'SELECT count(*) AS requests, coalesce(sum(length(zstd)), 0) AS bytes FROM bodies JOIN request USING (seq)';
-    expect(database.prepare(counted).get()).toEqual(sums);
-    const last = database.prepare('SELECT id FROM request ORDER BY seq DESC LIMIT 1').get()?.['id'];
-    database.close();
-    stored = Number(sums?.['requests']);
-    if (stored === 0) continue;
-    const bodies = await openBodies(folder);
-    const kept = await bodies.find(String(last));
-    expect(kept?.request.text).toContain('{"text":"[redacted anthropic-key] and word word');
-    await bodies.close();
-  }
-  expect(stored).toBeGreaterThan(0);
-}, 60_000);
+const seed = Date.now();
+
+it(
+  `a gateway that is killed leaves whole bodies and no secrets (${rounds} times, seed ${seed})`,
+  async () => {
+    const random = seededRandom(seed);
+    let stored = 0;
+    for (let round = 0; round < rounds; round += 1) {
+      await writeAndKill(round, 20 + Math.floor(random() * 60));
+      expect(everythingIn(folder)).not.toContain('TopSecretOfMine');
+      const database = new DatabaseSync(join(folder, BODIES_FILE));
+      expect(database.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' });
+      const sums = database.prepare('SELECT requests, bytes FROM total').get();
+      const counted =
+        'SELECT count(*) AS requests, coalesce(sum(length(zstd)), 0) AS bytes FROM bodies JOIN request USING (seq)';
+      expect(database.prepare(counted).get()).toEqual(sums);
+      const last = database.prepare('SELECT id FROM request ORDER BY seq DESC LIMIT 1').get()?.['id'];
+      database.close();
+      stored = Number(sums?.['requests']);
+      if (stored === 0) continue;
+      const bodies = await openBodies(folder);
+      const kept = await bodies.find(String(last));
+      expect(kept?.request.text).toContain('{"text":"[redacted anthropic-key] and word word');
+      await bodies.close();
+    }
+    expect(stored).toBeGreaterThan(0);
+  },
+  60_000 + 5_000 * rounds,
+);

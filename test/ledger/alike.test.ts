@@ -135,34 +135,39 @@ const filters = fc.array(
 );
 
 describe('records of hits that are alike', () => {
-  it('are each there for whoever asks, in any order and with any filter, as if each had been added', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(told, { maxLength: 25 }),
-        filters,
-        fc.infiniteStream(fc.nat()),
-        async (list, asked, nat) => {
-          const place = mkdtempSync(join(folder, 'run-'));
-          const both = new Both(await openSqliteLedger(place));
-          let atMs = START_MS;
-          for (const [
-            index,
-            { step: stepMs, kind, isSingle, isFlushed, times, tookMs, facts },
-          ] of list.entries()) {
-            atMs += stepMs;
-            const common = KINDS[kind] ?? hitOf();
-            if (isSingle) both.add(recordOf({ ...common, id: `single-${index}`, atMs, cost: costOf(3n) }));
-            else for (let hit = 0; hit < times; hit += 1) both.hit(common, atMs + (hit >> 6), tookMs, facts);
-            if (isFlushed) await both.ledger.flush();
-          }
-          for (const filter of [{}, ...asked]) await expectSame(both, filter);
-          await expectListed(both, () => nat.next().value ?? 0);
-          await both.ledger.close();
-        },
-      ),
-      { numRuns: Math.ceil(15 * effort) },
-    );
-  }, 120_000);
+  it(
+    'are each there for whoever asks, in any order and with any filter, as if each had been added',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(told, { maxLength: 25 }),
+          filters,
+          fc.infiniteStream(fc.nat()),
+          async (list, asked, nat) => {
+            const place = mkdtempSync(join(folder, 'run-'));
+            const both = new Both(await openSqliteLedger(place));
+            let atMs = START_MS;
+            for (const [
+              index,
+              { step: stepMs, kind, isSingle, isFlushed, times, tookMs, facts },
+            ] of list.entries()) {
+              atMs += stepMs;
+              const common = KINDS[kind] ?? hitOf();
+              if (isSingle) both.add(recordOf({ ...common, id: `single-${index}`, atMs, cost: costOf(3n) }));
+              else
+                for (let hit = 0; hit < times; hit += 1) both.hit(common, atMs + (hit >> 6), tookMs, facts);
+              if (isFlushed) await both.ledger.flush();
+            }
+            for (const filter of [{}, ...asked]) await expectSame(both, filter);
+            await expectListed(both, () => nat.next().value ?? 0);
+            await both.ledger.close();
+          },
+        ),
+        { numRuns: Math.ceil(15 * effort) },
+      );
+    },
+    60_000 + 30_000 * effort,
+  );
 
   /** All records, from the last to the first, in parts of any length. */
   async function expectListed({ ledger, memory }: Both, random: () => number): Promise<void> {

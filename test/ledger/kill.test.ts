@@ -63,8 +63,10 @@ function numbersOf(database: DatabaseSync, sql: string): readonly number[] {
   return Object.values(database.prepare(sql).get() ?? {}).map(Number);
 }
 
-it(`loses at most the last moments of a gateway that is killed, and counts nothing twice (${rounds} times)`, async () => {
-  const random = seededRandom(Date.now());
+const seed = Date.now();
+
+it(`loses at most the last moments of a gateway that is killed, and counts nothing twice (${rounds} times, seed ${seed})`, async () => {
+  const random = seededRandom(seed);
   const losses: Loss[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const said = await writeAndKill(round, 1 + Math.floor(random() * 60));

@@ -21,7 +21,7 @@ import { recordOf, usageOf } from '../support/record.ts';
 import { billBySpec, hasFastMode, listedModels, type Modifiers, type PricedTokens } from './spec-prices.ts';
 
 /** 100,000 at an effort of 25. */
-const USAGES = Math.ceil(4_000 * Number(process.env['CACHEWRIGHT_EFFORT'] ?? 1));
+const USAGES = Math.ceil(5_000 * Number(process.env['CACHEWRIGHT_EFFORT'] ?? 1));
 const SEED = 20_261_123;
 const WEB_SEARCH_PICO_USD = 10_000_000_000n;
 const FROM_MS = Date.UTC(2026, 7, 1);
