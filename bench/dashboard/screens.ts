@@ -31,7 +31,7 @@ async function measureScreen(browser: Browser, gateway: BenchGateway, screen: st
   const began = performance.now();
   await page.goto(urlOf(gateway, screen));
   await page.locator('main :is(.panel, .empty)').first().waitFor();
-  if (CHARTS.includes(screen)) await page.locator('.plot canvas').waitFor();
+  if (CHARTS.includes(screen)) await page.locator('.plot canvas').first().waitFor();
   const tookMs = performance.now() - began;
   await page.close();
   return tookMs;

@@ -57,6 +57,17 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
     ledger.list(100, undefined, { minCostPicoUsd: 26_000_000_000n }),
   '100 that cost more than any': (ledger) =>
     ledger.list(100, undefined, { minCostPicoUsd: 1_000_000_000_000n }),
+  '5 that lost most to a reason': (ledger) =>
+    ledger.list(5, undefined, { reason: 'expired', isDearestFirst: true }),
+  '5 that lost most to the first reason': (ledger) =>
+    ledger.list(5, undefined, { reason: 'never_written', isDearestFirst: true }),
+  '5 that lost most, of a model and a span': (ledger) =>
+    ledger.list(5, undefined, { model, reason: 'never_written', isDearestFirst: true, ...span() }),
+  '5 that lost most, of tag and scope': (ledger) =>
+    ledger.list(5, undefined, { tag: tag(), scope: scope(), reason: 'expired', isDearestFirst: true }),
+  'one by its id': (ledger) => ledger.list(1, undefined, { id: someId() }),
+  'how soon entries are read again': (ledger) => ledger.reuse(),
+  'how soon, of tag and scope': (ledger) => ledger.reuse({ tag: tag(), scope: scope() }),
 };
 
 async function collectIds(ledger: OpenLedger): Promise<void> {

@@ -94,7 +94,8 @@ describe('GET /api/v1/requests', () => {
     ['?from=2000&to=1970-01-01T00:00:04Z', 'cb'],
     ['?tag=x&before=d', 'a'],
     ['?tag=x&limit=1', 'd'],
-    ['?reason=nonsense', ''],
+    ['?id=b', 'b'],
+    ['?id=b&reason=in_flight', ''],
   ])('%s', async (query, ids) => {
     const ledger = watchLedger();
     for (const record of records) ledger.add(record);
@@ -104,14 +105,21 @@ describe('GET /api/v1/requests', () => {
     expect(value.requests.map(({ id }: { id: string }) => id).join('')).toBe(ids);
   });
 
-  it.each(['minCostUsd=', 'minCostUsd=-1', 'minCostUsd=much', 'from=yesterday'])(
-    'refuses %s in a sentence',
-    async (query) => {
-      const gateway = cleanUp.add(await startTestGateway('http://127.0.0.1:9'));
-      const { status, value } = await getJson(gateway.admin.url, `/api/v1/requests?${query}`);
-      expect([status, value.error]).toEqual([400, expect.stringContaining(query.split('=')[0] ?? '')]);
-    },
-  );
+  it.each([
+    'minCostUsd=',
+    'minCostUsd=-1',
+    'minCostUsd=much',
+    'from=yesterday',
+    'order=oldest',
+    'order=dearest',
+    'reason=nonsense',
+    'id=b&before=a',
+    'id=b&reason=expired&order=dearest',
+  ])('refuses %s in a sentence', async (query) => {
+    const gateway = cleanUp.add(await startTestGateway('http://127.0.0.1:9'));
+    const { status, value } = await getJson(gateway.admin.url, `/api/v1/requests?${query}`);
+    expect([status, value.error]).toEqual([400, expect.stringContaining(query.split('=')[0] ?? '')]);
+  });
 });
 
 describe('a ledger that cannot be read', () => {

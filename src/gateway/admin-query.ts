@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 
-import type { ListFilter, RecordFilter } from '../ledger/index.ts';
+import { MISS_REASONS, type ListFilter, type RecordFilter } from '../ledger/index.ts';
 import { parseTimestamp } from '../runtime/index.ts';
 
 /** A query that cannot be understood: a sentence for the caller. */
@@ -35,13 +35,19 @@ export function readWhole(
 
 /** @throws BadQueryError when it is none of the words. */
 export function readWord<Word extends string>(context: Context, name: string, words: readonly Word[]): Word {
-  const text = context.req.query(name) ?? words[0];
+  return findWord(name, context.req.query(name) ?? words[0] ?? '', words);
+}
+
+function findWord<Word extends string>(name: string, text: string, words: readonly Word[]): Word {
   const found = words.find((word) => word === text);
   if (found !== undefined) return found;
-  throw new BadQueryError(`${name} must be one of ${words.join(', ')}, got ${shorten(text ?? '')}`);
+  throw new BadQueryError(`${name} must be one of ${words.join(', ')}, got ${shorten(text)}`);
 }
 
 const PICO_PER_USD = 1e12;
+
+/** How a list can be sorted. */
+const LIST_ORDERS = ['newest', 'dearest'] as const;
 
 /** Dollars as whole pico-dollars. */
 function parseUsd(name: string, text: string | undefined): bigint | undefined {
@@ -51,11 +57,19 @@ function parseUsd(name: string, text: string | undefined): bigint | undefined {
   throw new BadQueryError(`${name} must be dollars from 0 to 1e9, got ${shorten(text)}`);
 }
 
-/** What narrows a list: `reason` and `minCostUsd` besides. */
+/** What narrows a list: `reason`, `minCostUsd` and `id` besides; and its `order`. */
 export function readListFilter(context: Context): ListFilter {
-  const reason = context.req.query('reason');
+  const asked = context.req.query('reason');
+  const reason = asked === undefined ? undefined : findWord('reason', asked, MISS_REASONS);
   const minCostPicoUsd = parseUsd('minCostUsd', context.req.query('minCostUsd'));
-  return { ...readFilter(context), reason, minCostPicoUsd };
+  const id = context.req.query('id');
+  if (id !== undefined && ['before', 'order'].some((name) => context.req.query(name) !== undefined))
+    throw new BadQueryError('id is that of one record: it takes neither before nor order');
+  if (readWord(context, 'order', LIST_ORDERS) === 'newest')
+    return { ...readFilter(context), reason, minCostPicoUsd, id };
+  if (reason === undefined)
+    throw new BadQueryError('order=dearest is by what a reason has cost: it needs a reason');
+  return { ...readFilter(context), reason, minCostPicoUsd, isDearestFirst: true };
 }
 
 /** `from`, `to`, `scope`, `model` and `tag`. */

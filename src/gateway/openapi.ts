@@ -1,4 +1,5 @@
 import type { JsonSchema } from './openapi-parts.ts';
+import { MISS_REASONS } from '../ledger/index.ts';
 import { openApiSchemas } from './openapi-schemas.ts';
 
 /** A parameter of a query, or a part of a path. */
@@ -121,14 +122,22 @@ const paths: OpenApiDocument['paths'] = {
     }),
   },
   '/api/v1/requests': {
-    get: operation('requests', 'Records, newest first.', jsonOf('Records'), {
+    get: operation('requests', 'Records, newest or dearest first.', jsonOf('Records'), {
       responses: unreadable,
       parameters: [
         limit,
-        parameter('before', 'Id of a record that all given ones are older than.'),
+        parameter('before', 'Id of a record that all given ones come behind in the list.'),
         ...narrowing,
-        parameter('reason', 'Of a miss: those that missed something for it.'),
+        parameter('reason', 'Of a miss: those that missed something for it.', {
+          type: 'string',
+          enum: MISS_REASONS,
+        }),
         parameter('minCostUsd', 'Those that cost so many dollars or more.', { type: 'number', minimum: 0 }),
+        parameter('id', 'The one of this id.'),
+        parameter('order', 'Newest first, or by what was lost to the reason, the dearest first.', {
+          type: 'string',
+          enum: ['newest', 'dearest'],
+        }),
       ],
     }),
   },

@@ -88,7 +88,7 @@ export {
   type ShownTimelineRow,
 } from './out/index.ts';
 export * from './misses/index.ts';
-export { nothingKnown } from './record.ts';
+export { MISS_REASONS, nothingKnown } from './record.ts';
 export type { OwnCost } from './own-cost.ts';
 export type {
   GateRecord,

@@ -21,6 +21,10 @@ export interface ListFilter extends RecordFilter {
   readonly reason?: string | undefined;
   /** Those that cost so much or more. */
   readonly minCostPicoUsd?: PicoUsd | undefined;
+  /** The one of this id. */
+  readonly id?: string | undefined;
+  /** Those that lost most to the `reason` first; without a reason nothing changes. */
+  readonly isDearestFirst?: boolean | undefined;
 }
 
 /** Does it leave anything out? */
@@ -121,7 +125,8 @@ export interface LedgerReader {
   summary(filter?: RecordFilter): Summary | Promise<Summary>;
   /**
    * The last stored first; `before` is the id of a record that all given ones were stored before. With a filter in the order
-   * of their times, the last first, and before the time of that record.
+   * of their times, the last first, and before the time of that record; dearest first where that is asked for, and then those
+   * behind that record, of which what was lost alike is in the order of time.
    */
   list(
     limit: number,

@@ -102,24 +102,41 @@ class DroppedRecords implements AlikeRecords {
   }
 }
 
-/** Records that a filter leaves, in the order of their times, the last first. */
+function matchesList(record: RequestRecord, filter: ListFilter): boolean {
+  const { reason, minCostPicoUsd, id } = filter;
+  return (
+    matches(record, filter) &&
+    (id === undefined || record.id === id) &&
+    (reason === undefined || record.misses.some((miss) => miss.reason === reason)) &&
+    (minCostPicoUsd === undefined || (record.cost?.totalPicoUsd ?? 0n) >= minCostPicoUsd)
+  );
+}
+
+/** What was lost to a reason; -1 where it is not among those of the misses. */
+function lostTo(reason: string, { misses }: RequestRecord): bigint {
+  const found = misses.filter((miss) => miss.reason === reason);
+  return found.length === 0 ? -1n : found.reduce((sum, { costPicoUsd }) => sum + costPicoUsd, 0n);
+}
+
+/** How a list is sorted, its last first. */
+function orderOf({ reason, isDearestFirst }: ListFilter): (a: RequestRecord, b: RequestRecord) => number {
+  if (reason === undefined || isDearestFirst !== true) return byTime;
+  return (a, b) => {
+    const [one, other] = [lostTo(reason, a), lostTo(reason, b)];
+    return one === other ? byTime(a, b) : one < other ? -1 : 1;
+  };
+}
+
+/** Records that a filter leaves, the last first. */
 function listFiltered(
   items: readonly RequestRecord[],
   limit: number,
   before: string | undefined,
   filter: ListFilter,
 ): readonly RequestRecord[] {
-  const { reason, minCostPicoUsd } = filter;
-  const sorted = items.toSorted(byTime);
+  const sorted = items.toSorted(orderOf(filter));
   const end = before === undefined ? sorted.length : sorted.findIndex(({ id }) => id === before);
-  const left = sorted
-    .slice(0, Math.max(0, end))
-    .filter(
-      (record) =>
-        matches(record, filter) &&
-        (reason === undefined || record.misses.some((miss) => miss.reason === reason)) &&
-        (minCostPicoUsd === undefined || (record.cost?.totalPicoUsd ?? 0n) >= minCostPicoUsd),
-    );
+  const left = sorted.slice(0, Math.max(0, end)).filter((record) => matchesList(record, filter));
   return left.toReversed().slice(0, limit);
 }
 

@@ -1,18 +1,22 @@
 import type { CostParts, Level, PicoUsd, TokenCounts, Ttl } from '../core/index.ts';
 
 /** Why a prefix was not read. The words of the documentation where it has some (spec 6, 10.1). */
-export type MissReason =
-  | 'model_changed'
-  | 'tools_changed'
-  | 'system_changed'
-  | 'messages_changed'
-  | 'parameters_changed'
-  | 'expired'
-  | 'below_minimum'
-  | 'outside_lookback'
-  | 'never_written'
-  | 'in_flight'
-  | 'evicted_or_unknown';
+export const MISS_REASONS = [
+  'model_changed',
+  'tools_changed',
+  'system_changed',
+  'messages_changed',
+  'parameters_changed',
+  'expired',
+  'below_minimum',
+  'outside_lookback',
+  'never_written',
+  'in_flight',
+  'evicted_or_unknown',
+] as const;
+
+/** One of `MISS_REASONS`. */
+export type MissReason = (typeof MISS_REASONS)[number];
 
 /** What a miss is concluded from. Every member is null where nobody knows. */
 export interface MissEvidence {

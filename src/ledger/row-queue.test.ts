@@ -58,7 +58,7 @@ describe('a queue of rows', () => {
   });
 
   it('makes rows a few at a time, and loses no other where one cannot be made', async () => {
-    const { queue, sink, time } = open(100);
+    const { queue, sink } = open(100);
     const made: number[] = [];
     const later = (index: number): void =>
       queue.addLater(() => {

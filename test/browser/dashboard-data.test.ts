@@ -3,8 +3,10 @@ import { describe, expect, expectTypeOf, test } from 'vitest';
 import type { TrafficFinding } from '../../src/engine/index.ts';
 import type {
   Alert,
+  BodiesHealth,
   IntegrityFinding,
   IntegrityTotals,
+  KeptBodies,
   LedgerHealth,
   RequestRecord,
   ShownReuse,
@@ -12,6 +14,7 @@ import type {
   Summary,
 } from '../../src/ledger/index.ts';
 import { newestByProgram } from '../../web/src/data/applications.ts';
+import { findDifference } from '../../web/src/data/first-difference.ts';
 import { adviceFor } from '../../web/src/data/miss-reasons.ts';
 import { factsOf } from '../../web/src/data/record-facts.ts';
 import type * as Web from '../../web/src/data/types.ts';
@@ -42,6 +45,8 @@ test('what the pages read is what the listener sends', () => {
   expectTypeOf<IntegrityTotals & { findings: WithUsd<IntegrityFinding>[] }>().toExtend<Web.IntegrityReport>();
   expectTypeOf<LedgerHealth>().toExtend<Web.Ready['ledger']>();
   expectTypeOf<ShownReuse>().toExtend<Web.Reuse>();
+  expectTypeOf<BodiesHealth>().toExtend<NonNullable<Web.Ready['bodies']>>();
+  expectTypeOf<KeptBodies>().toExtend<Web.KeptBodies>();
 });
 
 const shown = (more: Partial<RequestRecord>): Web.RequestRecord =>
@@ -135,6 +140,47 @@ describe('a record in words', () => {
     ];
     expectTypeOf<RequestRecord['misses'][number]['reason']>().toEqualTypeOf<(typeof reasons)[number]>();
     for (const reason of reasons) expect(adviceFor(reason)).not.toEqual(unknown);
+  });
+});
+
+describe('the first difference of two bodies', () => {
+  const body = {
+    messages: [{ role: 'user', content: 'Hé, who?' }],
+    system: 's',
+    tools: [{ name: 'a' }, { name: 'b' }],
+  };
+  const at = (more: object): unknown =>
+    findDifference(JSON.stringify(body), JSON.stringify({ ...body, ...more }));
+
+  test.each<readonly [more: object, path: string, sameBytes: number | null]>([
+    [{ tools: body.tools.toReversed(), system: 't' }, 'tools.0.name', 0],
+    [{ tools: [...body.tools, { name: 'c' }] }, 'tools.2', null],
+    [{ tools: [] }, 'tools.0', null],
+    [{ system: 'so' }, 'system', 1],
+    [{ system: [{ type: 'text', text: 's' }] }, 'system', null],
+    [{ messages: [{ role: 'user', content: 'Hé, how?' }] }, 'messages.0.content', 5],
+    [{ tool_choice: { type: 'any' } }, 'tool_choice', null],
+    [{ stream: true, messages: [] }, 'messages.0', null],
+  ])('with %j is at %s', (more, path, sameBytes) => {
+    expect(at(more)).toMatchObject({ path, sameBytes });
+  });
+
+  test('does not part a character', () => {
+    const say = (text: string): string => JSON.stringify({ system: `a${text}` });
+    expect(findDifference(say('\u{1F600}'), say('\u{1F601}'))).toMatchObject({
+      path: 'system',
+      sameBytes: 1,
+    });
+  });
+
+  test('is none where they are the same, and shows little of what is long', () => {
+    expect(at({})).toBeNull();
+    const long = (text: string): string =>
+      JSON.stringify({ system: `${'x'.repeat(5_000)}${text}${'y'.repeat(5_000)}` });
+    const found = findDifference(long('older'), long('newer'));
+    expect(found).toMatchObject({ path: 'system', sameBytes: 5_000 });
+    expect(found?.newer).toMatch(/^…x{30}newery+…$/);
+    expect(found?.newer?.length).toBeLessThan(100);
   });
 });
 

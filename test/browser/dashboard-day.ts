@@ -1,7 +1,7 @@
 import { ASSISTANT_LINES, CUSTOMER_LINES, SHOP_TOOLS, writeHandbook } from '../../src/cli/demo/handbook.ts';
 import { startEmulator } from '../../src/emulator/index.ts';
 import { createResponseTier } from '../../src/engine/index.ts';
-import { seededRandom } from '../../src/runtime/index.ts';
+import { seededRandom, type Random } from '../../src/runtime/index.ts';
 import { startTestGateway, type CleanUp, type TestGateway } from '../support/gateway.ts';
 import { sendJson } from '../support/http-client.ts';
 import { ManualTime } from '../support/manual-time.ts';
@@ -27,7 +27,14 @@ async function ask(world: World, body: object, tag: string, more: readonly strin
   await sendJson(
     world.gateway.url,
     { max_tokens: 400, ...body },
-    { headers: ['x-api-key', 'sk-ant-day', 'x-cachewright-tags', tag, ...more] },
+    {
+      headers: [
+        ...(more.includes('x-api-key') ? [] : ['x-api-key', 'sk-ant-day']),
+        'x-cachewright-tags',
+        tag,
+        ...more,
+      ],
+    },
   );
   await world.gateway.ledger.next();
 }
@@ -111,5 +118,50 @@ export async function startDay(
   );
   const world: World = { gateway, emulatorUrl: emulator.url, time };
   for (let hour = 0; hour < traffic.hours; hour += 1) await liveHour(world, hour, traffic);
+  return gateway;
+}
+
+const PROGRAM_HOURS = 48;
+/** Yesterday, for ten hours. */
+const isShuffled = (hour: number): boolean => hour >= 26 && hour < 36;
+
+function shuffle<Item>(items: readonly Item[], random: Random): readonly Item[] {
+  return items
+    .map((item) => [random(), item] as const)
+    .toSorted(([one], [other]) => one - other)
+    .map(([, item]) => item);
+}
+
+/**
+ * Three programs under keys of their own: one that sends its tools in a random order for a while, one that asks another
+ * model in between every time, and one that edits its system prompt now and then.
+ */
+export async function startManyPrograms(cleanUp: CleanUp, endMs: number, seed: number): Promise<TestGateway> {
+  const emulator = cleanUp.add(await startEmulator({ port: 0, clock: 'manual' }));
+  const time = new ManualTime(endMs - PROGRAM_HOURS * 60 * MINUTE_MS);
+  const engine = { clock: time, timers: time, secret: new Uint8Array(32).fill(9) };
+  const gateway = cleanUp.add(await startTestGateway(emulator.url, { engine }));
+  const world: World = { gateway, emulatorUrl: emulator.url, time };
+  const random = seededRandom(seed);
+  const handbooks = [60, 130, 40].map((chapters) => writeHandbook(chapters, random));
+  for (let hour = 0; hour < PROGRAM_HOURS; hour += 1) {
+    const beganMs = time.nowMs();
+    const from = (program: number, body: object): Promise<void> =>
+      ask(world, { system: handbooks[program], ...body }, `program-${program}`, [
+        'x-api-key',
+        `key-${program}`,
+      ]);
+    const question = [{ role: 'user', content: `Question ${Math.floor(random() * 1e6)}` }];
+    for (const messages of [question, question]) {
+      const tools = isShuffled(hour) ? shuffle(SHOP_TOOLS, random) : SHOP_TOOLS;
+      await from(0, { model: 'claude-sonnet-5-5', tools, messages });
+      await pass(world, (1 + random() * 3) * MINUTE_MS);
+    }
+    for (const model of ['claude-opus-5-5', 'claude-sonnet-5-5'])
+      await from(1, { model, messages: question });
+    const edited = hour % 3 === 0 ? `Version ${hour}. ${handbooks[2]}` : handbooks[2];
+    await from(2, { model: 'claude-haiku-5-5', system: edited, messages: question });
+    await pass(world, 60 * MINUTE_MS - (time.nowMs() - beganMs));
+  }
   return gateway;
 }

@@ -63,6 +63,11 @@ async function expectGood({ page, noise }: OpenPage): Promise<void> {
   expect(noise).toEqual([]);
 }
 
+/** Numbers of all charts, as a visitor opens them. */
+function openTables(page: Page): Promise<void> {
+  return page.locator('summary').evaluateAll((all) => all.forEach((one) => one.click()));
+}
+
 const usdOf = (text: string | null): number => Number(/\$([\d.,]+)/.exec(text ?? '')?.[1]?.replace(',', ''));
 
 describe.each(SCREENS)('the screen %s', (name, question) => {
@@ -70,7 +75,7 @@ describe.each(SCREENS)('the screen %s', (name, question) => {
     needChromium(context);
     const tab = await show(day, name, view);
     expect(await tab.page.getByRole('heading', { level: 1 }).textContent()).toBe(question);
-    await tab.page.locator('summary').evaluateAll((all) => all.forEach((one) => one.click()));
+    await openTables(tab.page);
     await expectGood(tab);
     await tab.page.context().close();
   });
@@ -152,14 +157,15 @@ describe('am I saving', () => {
   test('draws anew for another width and colour scheme, and has its numbers as a table', async (context) => {
     needChromium(context);
     const { page } = await show(day, 'saving');
-    const wide = await page.locator('.plot canvas').boundingBox();
+    const wide = await page.locator('.plot canvas').first().boundingBox();
     await page.setViewportSize({ width: 500, height: 900 });
-    const width = async (): Promise<number> => (await page.locator('.plot canvas').boundingBox())?.width ?? 0;
+    const width = async (): Promise<number> =>
+      (await page.locator('.plot canvas').first().boundingBox())?.width ?? 0;
     await expect.poll(width).toBeLessThan(480);
     expect(wide?.width).toBeGreaterThan(700);
     await page.emulateMedia({ colorScheme: 'dark' });
-    await page.locator('.plot canvas').waitFor();
-    await page.getByText('Show as a table').click();
+    await page.locator('.plot canvas').first().waitFor();
+    await openTables(page);
     expect(
       await page.getByRole('table', { name: 'Saved over time' }).getByRole('row').count(),
     ).toBeGreaterThan(20);
@@ -178,7 +184,7 @@ describe('am I saving', () => {
     expect(await tab.page.locator('.headline').innerText()).toMatch(
       /^−\$3\.00\s+lost, net\s[\s\S]* of the \$3\.00 that .*: \$2\.00 saved, less \$5\.00 that/,
     );
-    await tab.page.getByText('Show as a table').click();
+    await openTables(tab.page);
     const rows = tab.page.getByRole('table', { name: 'Saved over time' }).getByRole('row');
     expect(await rows.last().innerText()).toMatch(/\$2\.00\s+\$5\.00\s+−\$3\.00\s+\$1\.00/);
     await expectGood(tab);
@@ -188,7 +194,7 @@ describe('am I saving', () => {
   test('shows a day within all time by hours, not as one bar', async (context) => {
     needChromium(context);
     const { page } = await show(day, 'saving?range=all');
-    await page.getByText('Show as a table').click();
+    await openTables(page);
     const rows = page.getByRole('table', { name: 'Saved over time' }).getByRole('row');
     expect(await rows.count()).toBeGreaterThan(20);
     await page.context().close();
@@ -204,6 +210,8 @@ describe('am I saving', () => {
     await page.getByRole('heading', { name: 'Why do misses happen?' }).waitFor();
     expect(page.url()).toContain('model=claude-haiku-5-5');
     await page.getByRole('link', { name: 'Saving' }).click();
+    // Its field, not that of the screen before.
+    await page.getByRole('heading', { name: 'Am I saving?' }).waitFor();
     await page.getByLabel('Tag').fill('nobody');
     await page.getByLabel('Tag').press('Enter');
     await page.getByText('Nothing was asked within these filters.').waitFor();
@@ -230,22 +238,85 @@ describe('a bill that rose', () => {
   });
 });
 
-describe('a rise that is long ago', () => {
-  test('has its examples all the same: from when it cost most', async (context) => {
+describe('examples of misses', () => {
+  const idsIn = (page: Page): Promise<(string | null)[]> =>
+    page
+      .getByRole('table', { name: 'The dearest of them' })
+      .getByRole('rowheader')
+      .getByRole('link')
+      .evaluateAll((all) => all.map((one) => /id=(\w+)/.exec(one.getAttribute('href') ?? '')?.[1] ?? null));
+
+  test('are the dearest within the filters, however long ago', async (context) => {
     needChromium(context);
-    const tab = await show(day, 'misses?reason=system_changed');
+    const { ledger } = day.engine.options;
+    const reason = 'expired';
+    const [newest] = await ledger.list(1);
+    const toMs = (newest?.atMs ?? 0) - 12 * 3_600_000;
+    const tab = await show(day, `misses?reason=${reason}&range=custom&to=${new Date(toMs).toISOString()}`);
     const { page } = tab;
-    // As if so much had come after it that none of it is among the newest.
-    const newest: unknown = await (await fetch(`${day.admin.url}/api/v1/requests?limit=1`)).json();
-    await page.route('**/api/v1/requests?*', (route) => route.fulfill({ json: newest }));
-    await page.reload();
-    await page.getByText('None of the newest 200 requests missed for this reason.').waitFor();
-    await page.getByRole('button', { name: 'when it cost most' }).click();
-    await page.getByRole('table', { name: 'when system changed cost most' }).waitFor();
+    const expected = await ledger.list(8, undefined, { reason, toMs, isDearestFirst: true });
+    expect(expected.length).toBeGreaterThan(2);
+    await expect.poll(() => idsIn(page)).toEqual(expected.map(({ id }) => id));
     await expectGood(tab);
-    // Both are remembered from there, for the list of requests does not have them.
-    await page.getByRole('link', { name: 'Compare' }).last().click();
-    await page.getByRole('dialog').getByText('the system prompt differs').waitFor();
+    await page.getByLabel('Tag').fill('report');
+    await page.keyboard.press('Tab');
+    const [most] = (await ledger.summary({ toMs, tag: 'report' })).misses;
+    const asked = { reason: most?.reason, toMs, tag: 'report', isDearestFirst: true };
+    const ofTag = await ledger.list(8, undefined, asked);
+    await expect.poll(() => idsIn(page)).toEqual(ofTag.map(({ id }) => id));
+    await page.context().close();
+  });
+});
+
+describe('a record that a link names', () => {
+  test('is found, whatever the list is narrowed to, and a record that is not kept is said to be none', async (context) => {
+    needChromium(context);
+    const oldest = (await day.engine.options.ledger.list(1_000)).at(-1);
+    const tab = await show(day, `requests?range=1h&tag=nobody&id=${oldest?.id}`);
+    const { page } = tab;
+    expect(await page.getByRole('dialog').innerText()).toContain(oldest?.id);
+    await page.getByRole('link', { name: 'Show its plan' }).click();
+    const chosen = page.getByRole('combobox', { name: 'Newest request of' });
+    await expect.poll(() => chosen.inputValue()).toBe(oldest?.id);
+    await page.goto(`${day.admin.url}/#/requests?range=all&id=req_none`);
+    await page.getByText('This record is not kept, or not any more.').waitFor();
+    await page.goto(`${day.admin.url}/#/plan?id=req_none`);
+    await page.getByText('not kept, or not any more: another is shown').waitFor();
+    await expectGood(tab);
+    await page.context().close();
+  });
+});
+
+describe('what two requests say', () => {
+  const bodyOf = (system: string): object => ({
+    request: { text: JSON.stringify({ system, messages: [] }), isCut: false, problem: null },
+  });
+
+  test('is not shown, for it is not kept', async (context) => {
+    needChromium(context);
+    const [newer, older] = await day.engine.options.ledger.list(2);
+    const tab = await show(day, `requests?id=${newer?.id}&with=${older?.id}`);
+    expect(tab.asked.filter((path) => path.includes('/body'))).toEqual([]);
+    expect(await tab.page.getByRole('button', { name: 'Show what they say' }).count()).toBe(0);
+    await tab.page.context().close();
+  });
+
+  test('is shown where they differ when bodies are kept, once it is asked for', async (context) => {
+    needChromium(context);
+    const [newer, older] = await day.engine.options.ledger.list(2);
+    const tab = await openTab(browser, day.admin.url);
+    const { page } = tab;
+    await page.route('**/readyz', (route) =>
+      route.fulfill({ json: { ledger: {}, counters: {}, bodies: { isKeeping: true } } }),
+    );
+    await page.route(`**/${older?.id}/body`, (route) => route.fulfill({ json: bodyOf('Today is Monday.') }));
+    await page.route(`**/${newer?.id}/body`, (route) => route.fulfill({ json: bodyOf('Today is Friday.') }));
+    await page.goto(`${day.admin.url}/#/requests?id=${newer?.id}&with=${older?.id}`);
+    await page.getByRole('button', { name: 'Show what they say where they differ' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('They differ first at system, after 9 B that are the same.').waitFor();
+    expect(await dialog.innerText()).toMatch(/Older\s+Today is Monday\.\s+Newer\s+Today is Friday\./);
+    await expectGood(tab);
     await page.context().close();
   });
 });
@@ -325,6 +396,8 @@ describe('requests', () => {
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     expect(page.url()).not.toContain('id=');
+    // Back to where it was opened from.
+    await expect.poll(() => first.evaluate((one) => one.matches(':focus'))).toBe(true);
     await page.context().close();
   });
 

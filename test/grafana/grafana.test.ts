@@ -112,6 +112,10 @@ describe('the dashboard', () => {
     expect(rows).toEqual(questions);
   });
 
+  it('has a question for the title of every panel', () => {
+    expect(dashboard.panels.map(({ title }) => title).filter((title) => !title.endsWith('?'))).toEqual([]);
+  });
+
   it('has panels of their own ids and places, each with a description of what it shows', () => {
     const { panels } = dashboard;
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);

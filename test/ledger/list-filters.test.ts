@@ -42,7 +42,7 @@ const record = fc.record({
   model: fc.constantFrom(...MODELS),
   tags: fc.uniqueArray(fc.constantFrom(...TAGS)),
   cost: fc.option(cost, { nil: null }),
-  reasons: fc.array(fc.constantFrom(...REASONS), { maxLength: 2 }),
+  reasons: fc.array(fc.tuple(fc.constantFrom(...REASONS), cost), { maxLength: 2 }),
 });
 /** Times from each hit to the next, ms. */
 const steps: fc.Arbitrary<readonly number[]> = fc.oneof(
@@ -68,6 +68,11 @@ const filter: fc.Arbitrary<ListFilter> = fc.record({
   tag: optional(fc.constantFrom(...TAGS)),
   reason: optional(fc.constantFrom(...REASONS, 'no reason')),
   minCostPicoUsd: optional(cost),
+  id: fc.option(
+    fc.nat(20).map((number) => `r${number}`),
+    { nil: undefined, freq: 20 },
+  ),
+  isDearestFirst: optional(fc.boolean()),
 });
 
 const history = fc.tuple(
@@ -110,7 +115,12 @@ function fill(ledger: Ledger, [records, runs]: Value<typeof history>): readonly 
       atMs: START_MS + offsetMs,
       ...more,
       cost: picoUsd === null ? null : costOf(picoUsd),
-      misses: reasons.map((reason) => ({ reason, tokens: 1, costPicoUsd: 1n, evidence: nothingKnown })),
+      misses: reasons.map(([reason, costPicoUsd]) => ({
+        reason,
+        tokens: 1,
+        costPicoUsd,
+        evidence: nothingKnown,
+      })),
     }),
   );
   for (const each of all) ledger.add(each);
@@ -123,9 +133,10 @@ const isWithin = ({ atMs }: RequestRecord, fromMs = -Infinity, toMs = Infinity):
 
 function isLeft(
   each: RequestRecord,
-  { fromMs, toMs, scope, model, tag, reason, minCostPicoUsd }: ListFilter,
+  { fromMs, toMs, scope, model, tag, reason, minCostPicoUsd, id = each.id }: ListFilter,
 ): boolean {
   return (
+    each.id === id &&
     isWithin(each, fromMs, toMs) &&
     each.scope === (scope ?? each.scope) &&
     each.model === (model ?? each.model) &&
@@ -134,6 +145,16 @@ function isLeft(
     (each.cost?.totalPicoUsd ?? 0n) >= (minCostPicoUsd ?? 0n)
   );
 }
+
+type Key = readonly [lostPicoUsd: bigint, atMs: number];
+
+/** What a list is sorted by. */
+function keyOf({ atMs, misses }: RequestRecord, { reason, isDearestFirst }: ListFilter): Key {
+  const lost = misses.filter((miss) => miss.reason === reason).map(({ costPicoUsd }) => costPicoUsd);
+  return [isDearestFirst === true ? lost.reduce((sum, each) => sum + each, 0n) : 0n, atMs];
+}
+
+const descending = (a: Key, b: Key): number => (a[0] === b[0] ? b[1] - a[1] : a[0] > b[0] ? -1 : 1);
 
 async function inPages(ledger: Ledger, asked: ListFilter, limit: number): Promise<readonly RequestRecord[]> {
   const pages: RequestRecord[] = [];
@@ -148,7 +169,7 @@ const sorted = (records: readonly RequestRecord[]): readonly string[] =>
   records.map(({ id }) => id).toSorted();
 
 function describeLists(name: string, open: () => Promise<Ledger>): void {
-  it(`${name}: lists what a filter leaves, newest first, in one go and in pages`, async () => {
+  it(`${name}: lists what a filter leaves, newest or dearest first, in one go and in pages`, async () => {
     await fc.assert(
       fc.asyncProperty(history, async (given) => {
         const ledger = await open();
@@ -159,8 +180,13 @@ function describeLists(name: string, open: () => Promise<Ledger>): void {
             const listed = await ledger.list(1_000, undefined, asked);
             expect(sorted(listed)).toEqual(sorted(all.filter((each) => isLeft(each, asked))));
             if (Object.values(asked).every((value) => value === undefined)) continue;
-            const times = listed.map(({ atMs }) => atMs);
-            expect(times).toEqual(times.toSorted((a, b) => b - a));
+            const keys = listed.map((each) => keyOf(each, asked));
+            expect(keys).toEqual(keys.toSorted(descending));
+            for (const { id } of listed.slice(0, 3)) {
+              const alone = await ledger.list(limit, undefined, { ...asked, id });
+              expect(alone).toEqual(listed.filter((each) => each.id === id));
+              expect(await ledger.list(limit, id, { ...asked, id })).toEqual([]);
+            }
             expect(await inPages(ledger, asked, limit)).toEqual(listed);
           }
         } finally {
@@ -180,7 +206,7 @@ const MANY: Value<typeof history> = [
     model: 'm',
     tags: ['a'],
     cost: 1n,
-    reasons: ['expired'],
+    reasons: [['expired', BigInt(index % 7)]],
   })),
   [
     { offsetMs: 0, scope: 's', model: 'm', tags: ['a'], steps: Array.from({ length: 60 }, () => 700) },
@@ -191,6 +217,10 @@ const MANY: Value<typeof history> = [
     [{ tag: 'a' }, 7],
     [{ scope: 's', minCostPicoUsd: 0n }, 100],
     [{ reason: 'expired' }, 149],
+    [{ reason: 'expired', isDearestFirst: true }, 11],
+    [{ reason: 'expired', isDearestFirst: true, minCostPicoUsd: 2n }, 11],
+    [{ reason: 'expired', isDearestFirst: true, toMs: START_MS + 90 * BUCKET_MS }, 11],
+    [{ reason: 'expired', isDearestFirst: true, model: 'm', toMs: START_MS + 90 * BUCKET_MS }, 11],
     [{ toMs: START_MS + 3 * BUCKET_MS }, 7],
     [{ model: 'n' }, 4],
     [{ minCostPicoUsd: 1n }, 40],

@@ -4,7 +4,7 @@ import { costOf, recordOf, usageOf } from '../../../test/support/record.ts';
 import type { RequestRecord } from '../record.ts';
 import { alerts, type Alert, type AlertOptions } from './alerts.ts';
 import { Eligibility } from './eligibility.ts';
-import type { AlertRule } from './rule.ts';
+import { defaultRules, type AlertRule } from './rule.ts';
 import { Series } from './series.ts';
 
 const MINUTE_MS = 60_000;
@@ -79,6 +79,27 @@ describe('a series', () => {
     expect(windows(new Series({ ...rule, coolDownMs: 0 }), twice)).toHaveLength(4);
   });
 
+  it('is told late what goes on when it has cooled down, and is known to be bad until then', () => {
+    const series = new Series(rule);
+    const twice = [...steady(8), 0.1, 0.1, 0.8, 0.8, 0.1, 0.1, 0.1];
+    expect(windows(series, twice)).toEqual(['9 firing', '11 recovered']);
+    expect(series.firing).toMatchObject({ state: 'firing', value: 0.1 });
+    expect(windows(series, steady(9, 0.1), 150)).toEqual(['4 firing']);
+    // It was told, so its end is as well.
+    expect(windows(series, steady(4), 240)).toEqual(['1 recovered']);
+  });
+
+  it('is let go when nobody could judge it for a day', () => {
+    const series = new Series(rule);
+    windows(series, [...steady(8), 0.1, 0.1, 0.1]);
+    const dayMs = 24 * 60 * MINUTE_MS;
+    expect(series.tick(dayMs)).toBeNull();
+    expect(series.firing).not.toBeNull();
+    expect(series.tick(dayMs + 1_000)).toMatchObject({ state: 'recovered', samples: 0 });
+    expect(series.firing).toBeNull();
+    expect(series.tick(2 * dayMs)).toBeNull();
+  });
+
   it('takes for usual what has lasted three days', () => {
     const series = new Series({ ...rule, windowMs: MINUTE_MS });
     const told: unknown[] = [];
@@ -115,7 +136,7 @@ describe('a series', () => {
     series.add(1, 0, 1);
     expect(series.tick(9)).toBeNull();
     expect(series.tick(10)).toMatchObject({ state: 'firing', value: 0, samples: 2, usual: null });
-    expect(series.isFiring).toBe(true);
+    expect(series.firing).toMatchObject({ state: 'firing' });
   });
 });
 
@@ -274,6 +295,43 @@ describe('keep-alive', () => {
   });
 });
 
+describe('settings', () => {
+  const [first] = defaultRules;
+  const withRule = (more: object): Partial<AlertOptions> => ({
+    rules: [{ ...(first ?? rule), ...more }],
+  });
+
+  it.each<readonly [settings: Partial<AlertOptions>, words: string]>([
+    [withRule({ windowMs: 0 }), 'rule "hit-ratio-drop": windowMs must be a number of ms above 0, got 0'],
+    [withRule({ samplesMin: 1.5 }), 'samplesMin must be a whole number from 1 on, got 1.5'],
+    [withRule({ windowsPending: 0 }), 'windowsPending must be a whole number from 1 on, got 0'],
+    [withRule({ change: -0.3 }), 'change must be a number above 0 such as 0.3, or null, got -0.3'],
+    [withRule({ change: '30 %' }), 'change must be a number above 0 such as 0.3, or null, got "30 %"'],
+    [withRule({ limit: Number.NaN }), 'limit must be a number from 0 on, or null, got NaN'],
+    [withRule({ change: null }), 'it can never be bad: it needs a limit or a change'],
+    [
+      withRule({ signal: 'hits' }),
+      'signal must be one of hit_ratio, cost_per_request, error_rate, integrity',
+    ],
+    [withRule({ by: undefined }), 'by must be one of all, model, scope-and-model, got undefined'],
+    [withRule({ direction: 'down' }), 'direction must be one of fall, rise, got "down"'],
+    [withRule({ deviations: -1 }), 'deviations must be a number from 0 on, got -1'],
+    [withRule({ coolDownMs: Infinity }), 'coolDownMs must be a number of ms from 0 on, got Infinity'],
+    [withRule({ name: '' }), 'every rule of alerts needs a name'],
+    [{ rules: [...defaultRules, ...defaultRules] }, 'rule "hit-ratio-drop": there is another of this name'],
+    [
+      { budget: { hourUsd: null, dayUsd: 0, monthUsd: null } },
+      'budget.dayUsd must be a number of dollars above 0, or null, got 0',
+    ],
+    [{ keepAliveLossUsd: -1 }, 'keepAliveLossUsd must be a number of dollars above 0, got -1'],
+    [{ seriesMax: 0 }, 'seriesMax must be a whole number from 1 on, got 0'],
+    [{ alertsMax: 0.5 }, 'alertsMax must be a whole number from 1 on, got 0.5'],
+  ])('that cannot be are refused in a sentence: %j', (settings, words) => {
+    expect(() => alerts(settings)).toThrow(RangeError);
+    expect(() => alerts(settings)).toThrow(words);
+  });
+});
+
 describe('alerts', () => {
   const failing = (index: number, more: Partial<RequestRecord> = {}): RequestRecord =>
     recordOf({ atMs: index * MINUTE_MS, status: 529, ...more });
@@ -295,6 +353,28 @@ describe('alerts', () => {
     for (let index = 60; index < 160; index += 1) watching.observe(failing(index, { status: 200 }));
     expect(watching.firing()).toEqual([]);
     expect(watching.list(1)).toMatchObject([{ state: 'recovered' }]);
+  });
+
+  it('that come back before they have cooled down are not told, and are bad all the same', () => {
+    const told: Alert[] = [];
+    const rules = defaultRules.map((each) => ({ ...each, coolDownMs: 100 * MINUTE_MS }));
+    const watch = alerts({ rules, onAlert: (alert) => told.push(alert) });
+    const pass = (fromMinute: number, toMinute: number): void => {
+      for (let minute = fromMinute; minute < toMinute; minute += 1) {
+        const status = minute < 30 || minute > 64 ? 529 : 200;
+        for (let each = 0; each < 2; each += 1) watch.observe(recordOf({ atMs: minute * MINUTE_MS, status }));
+      }
+    };
+    pass(0, 100);
+    expect(told.map(({ state }) => state)).toEqual(['firing', 'recovered']);
+    expect(watch.firing()).toMatchObject([{ rule: 'error-rate', state: 'firing' }]);
+    expect(watch.firing()[0]?.sentence).not.toMatch(/good again/);
+    pass(100, 180);
+    expect(told.map(({ state }) => state)).toEqual(['firing', 'recovered', 'firing']);
+    watch.tick(4 * 24 * 60 * MINUTE_MS);
+    watch.tick(4 * 24 * 60 * MINUTE_MS);
+    expect(told.at(-1)?.sentence).toMatch(/nobody asked for a day, and it is let go/);
+    expect(watch.firing()).toEqual([]);
   });
 
   it('come without another request, when time is told', () => {

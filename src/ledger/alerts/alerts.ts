@@ -2,6 +2,7 @@ import { toUsd, totalInputTokens, type Catalogue } from '../../core/index.ts';
 import { isAlarming, type IntegrityFinding } from '../integrity/finding.ts';
 import type { RequestRecord } from '../record.ts';
 import { Budget, type BudgetLimits } from './budget.ts';
+import { checkOptions } from './check-options.ts';
 import { Eligibility } from './eligibility.ts';
 import { NetWatch } from './net-watch.ts';
 import { defaultRules, type AlertRule, type AlertSignal } from './rule.ts';
@@ -58,6 +59,11 @@ type Sample = readonly [numerator: number, denominator: number];
 
 const isError = ({ status }: RequestRecord): boolean => status === 0 || status === 429 || status >= 500;
 
+function alertOf({ scope, model, rule }: Watched, turn: SeriesTurn): Alert {
+  const about = { rule: rule.name, scope, model };
+  return { ...turn, ...about, sentence: sentenceOf(rule.signal, turn, about) };
+}
+
 class WatchingAlerts implements Alerts {
   readonly #options: AlertOptions;
   readonly #eligibility: Eligibility;
@@ -105,7 +111,9 @@ class WatchingAlerts implements Alerts {
   }
 
   firing(): readonly Alert[] {
-    return this.#watched.inOrder().flatMap(({ series, last }) => (series.isFiring && last ? [last] : []));
+    return this.#watched
+      .inOrder()
+      .flatMap((watched) => (watched.series.firing ? [alertOf(watched, watched.series.firing)] : []));
   }
 
   #samplesOf(
@@ -125,11 +133,7 @@ class WatchingAlerts implements Alerts {
   }
 
   #turn(watched: Watched, turn: SeriesTurn | null): void {
-    if (!turn) return;
-    const { scope, model, rule } = watched;
-    const about = { rule: rule.name, scope, model };
-    watched.last = { ...turn, ...about, sentence: sentenceOf(rule.signal, turn, about) };
-    this.#tell(watched.last);
+    if (turn) this.#tell(alertOf(watched, turn));
   }
 
   #tellOfAll(rule: string, found: Pick<SeriesTurn, 'state' | 'atMs' | 'value' | 'usual'>): void {
@@ -153,12 +157,13 @@ class WatchingAlerts implements Alerts {
 /**
  * Watches requests and says when something has become worse, and when it is good again.
  *
+ * @throws RangeError for settings that cannot be: the sentence names the rule and the setting.
  * @example
  * const watch = alerts({ onAlert: ({ sentence }) => page(sentence) });
  * watch.observe(record, integrity.check(record));
  */
 export function alerts(options: Partial<AlertOptions> = {}): Alerts {
-  return new WatchingAlerts({
+  const settled: AlertOptions = {
     rules: defaultRules,
     budget: { hourUsd: null, dayUsd: null, monthUsd: null },
     keepAliveLossUsd: 1,
@@ -166,5 +171,7 @@ export function alerts(options: Partial<AlertOptions> = {}): Alerts {
     seriesMax: 2_000,
     alertsMax: 1_000,
     ...options,
-  });
+  };
+  checkOptions(settled);
+  return new WatchingAlerts(settled);
 }

@@ -35,6 +35,7 @@ export function sentenceOf(signal: string, turn: SeriesTurn, { scope, model }: A
     turn.usual === null ? '' : `, ${isBudget ? 'past its limit of' : 'where'} ${show(turn.usual)}`;
   const usual = before && !isBudget ? `${before} was usual` : before;
   if (turn.state === 'firing') return `${name}${where} is ${value}${usual}.`;
+  if (turn.samples === 0) return `${name}${where} was ${value}: nobody asked for a day, and it is let go.`;
   const end = turn.isNewNormal ? 'has been so for three days and is now taken as usual' : 'is good again';
   return `${name}${where} is ${value}: it ${end}.`;
 }

@@ -1,4 +1,5 @@
 import { Baseline } from './baseline.ts';
+import { Daily } from './daily.ts';
 import { SCALES, type AlertRule } from './rule.ts';
 
 /** A turn of events in one series. */
@@ -22,6 +23,10 @@ interface Window {
 
 /** A window that does not fill in that time says nothing. */
 const WINDOW_MAX_MS = 6 * 60 * 60_000;
+/** What nobody could judge for so long is let go. */
+const UNHEARD_MAX_MS = 24 * 60 * 60_000;
+/** What is bad for longer is no job that comes and goes every day. */
+const JOB_MAX_MS = 20 * 60 * 60_000;
 /** What has been bad for so long is usual. */
 const NEW_NORMAL_MS = 3 * 24 * 60 * 60_000;
 
@@ -29,10 +34,13 @@ const NEW_NORMAL_MS = 3 * 24 * 60 * 60_000;
 export class Series {
   readonly #rule: AlertRule;
   readonly #baseline = new Baseline();
+  readonly #daily = new Daily();
   #window: Window | null = null;
   #bad = 0;
   #good = 0;
-  #firingSinceMs: number | null = null;
+  #firing: SeriesTurn | null = null;
+  #firingSinceMs = 0;
+  #judgedMs = 0;
   #isTold = false;
   #toldMs = -Infinity;
 
@@ -40,8 +48,9 @@ export class Series {
     this.#rule = rule;
   }
 
-  get isFiring(): boolean {
-    return this.#firingSinceMs !== null;
+  /** How it turned bad, while it is: also where that was not told, because it had been told just before. */
+  get firing(): SeriesTurn | null {
+    return this.#firing;
   }
 
   /** Adds one request; gives a turn where it closes a window that makes one. */
@@ -57,7 +66,7 @@ export class Series {
   /** Closes the window when it is time. */
   tick(nowMs: number): SeriesTurn | null {
     const window = this.#window;
-    if (!window) return null;
+    if (!window) return this.#letGo(nowMs);
     const ageMs = nowMs - window.startMs;
     const isOver = ageMs >= this.#rule.windowMs && window.samples >= this.#rule.samplesMin;
     // A clock that was set back must not keep a window open for ever.
@@ -66,40 +75,70 @@ export class Series {
     this.#window = null;
     // Nobody asked for long: it is about the time at which it was full.
     const judgedMs = isStale ? window.startMs + this.#rule.windowMs : nowMs;
-    return isOver && window.denominator > 0 ? this.#judge(window, judgedMs) : null;
+    return isOver && window.denominator > 0 ? this.#judge(window, judgedMs) : this.#letGo(nowMs);
   }
 
-  #isBad(value: number): boolean {
+  /** What is not asked for any more is not bad for ever. */
+  #letGo(nowMs: number): SeriesTurn | null {
+    if (!this.#firing || nowMs - this.#judgedMs < UNHEARD_MAX_MS) return null;
+    return this.#recover({ ...this.#firing, atMs: nowMs, samples: 0 });
+  }
+
+  #recover(turn: SeriesTurn): SeriesTurn | null {
+    this.#firing = null;
+    this.#bad = 0;
+    return this.#isTold ? { ...turn, state: 'recovered' } : null;
+  }
+
+  /** Tells it, unless it was told just before: then once that is long enough ago. */
+  #fire(turn: SeriesTurn): SeriesTurn | null {
+    this.#firing = turn;
+    this.#isTold = turn.atMs - this.#toldMs >= this.#rule.coolDownMs;
+    if (!this.#isTold) return null;
+    this.#toldMs = turn.atMs;
+    return turn;
+  }
+
+  #isBad(value: number, atMs: number): boolean {
     const { limit, change, deviations, direction } = this.#rule;
     const sign = direction === 'rise' ? 1 : -1;
     if (limit !== null && sign * (value - limit) > 0) return true;
     const { mean } = this.#baseline;
     if (change === null || mean === null) return false;
     const isFar = sign * (value - mean) >= change * Math.abs(mean) && mean !== 0;
-    return isFar && sign * this.#baseline.deviationsOf(value) >= deviations;
+    if (!isFar || sign * this.#baseline.deviationsOf(value) < deviations) return false;
+    return !this.#daily.isUsual(atMs, sign * value, change);
   }
 
   #judge(window: Window, atMs: number): SeriesTurn | null {
     const mean = window.numerator / window.denominator;
     const value = SCALES[this.#rule.signal].fromMean(mean);
-    const isBad = this.#isBad(value);
+    const isBad = this.#isBad(value, atMs);
+    if (!this.#firing || atMs - this.#firingSinceMs < JOB_MAX_MS)
+      this.#daily.learn(atMs, this.#rule.direction === 'rise' ? value : -value);
     this.#bad = isBad ? this.#bad + 1 : 0;
     this.#good = isBad ? 0 : this.#good + 1;
-    const told = { atMs, value, usual: this.#baseline.mean, samples: window.samples, isNewNormal: false };
+    const usual = this.#baseline.mean;
+    const turn = {
+      state: 'firing',
+      atMs,
+      value,
+      usual,
+      samples: window.samples,
+      isNewNormal: false,
+    } as const;
+    this.#judgedMs = atMs;
     // What is bad does not become usual by being there, unless it stays.
     if (!isBad) this.#baseline.learn(value);
-    if (this.#firingSinceMs === null) {
+    if (!this.#firing) {
       if (this.#bad < this.#rule.windowsPending) return null;
       this.#firingSinceMs = atMs;
-      this.#isTold = atMs - this.#toldMs >= this.#rule.coolDownMs;
-      if (this.#isTold) this.#toldMs = atMs;
-      return this.#isTold ? { ...told, state: 'firing' } : null;
+      return this.#fire(turn);
     }
     const isNewNormal = this.#rule.limit === null && atMs - this.#firingSinceMs >= NEW_NORMAL_MS;
-    if (this.#good < this.#rule.windowsPending && !isNewNormal) return null;
     if (isNewNormal) this.#baseline.restart(value);
-    this.#firingSinceMs = null;
-    this.#bad = 0;
-    return this.#isTold ? { ...told, state: 'recovered', isNewNormal } : null;
+    if (isNewNormal || this.#good >= this.#rule.windowsPending)
+      return this.#recover({ ...turn, isNewNormal });
+    return this.#isTold || !isBad ? null : this.#fire(turn);
   }
 }

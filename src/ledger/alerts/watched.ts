@@ -1,5 +1,4 @@
 import type { RequestRecord } from '../record.ts';
-import type { Alert } from './alerts.ts';
 import type { AlertRule } from './rule.ts';
 import { Series } from './series.ts';
 
@@ -9,7 +8,6 @@ export interface Watched {
   readonly scope: string | null;
   readonly model: string | null;
   readonly series: Series;
-  last: Alert | null;
   /** Grows with every request that any series hears of. */
   heard: number;
 }
@@ -73,7 +71,7 @@ export class WatchedSeries {
     this.#size += 1;
     const scope = rule.by === 'scope-and-model' ? record.scope : null;
     const model = rule.by === 'all' ? null : record.model;
-    return { rule, scope, model, series: new Series(rule), last: null, heard: 0 };
+    return { rule, scope, model, series: new Series(rule), heard: 0 };
   }
 
   #forgetOldest(): void {

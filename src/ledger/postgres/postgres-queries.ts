@@ -37,9 +37,14 @@ class Where {
 
   /** Adds a condition; `?` stands for the value. */
   and(condition: string, value: unknown): this {
-    this.parameters.push(value);
-    this.#conditions.push(condition.replace('?', `$${this.parameters.length}`));
+    this.#conditions.push(condition.replace('?', this.parameter(value)));
     return this;
+  }
+
+  /** A value that is no condition by itself; gives what stands for it. */
+  parameter(value: unknown): string {
+    this.parameters.push(value);
+    return `$${this.parameters.length}`;
   }
 
   given(condition: string, name: string | undefined): this {
@@ -221,18 +226,21 @@ export async function queryScopes(client: PoolClient): Promise<readonly string[]
   return rows.map(({ scope }) => scope);
 }
 
-/** The conditions of a list, and its order: as records were stored, or, with a filter, by time. */
+/** What is kept of a reason's misses, beside the record that has them. */
+const MISSED = 'cachewright_missed missed WHERE missed.seq = cachewright_record.seq AND reason = ?';
+
+/** The conditions of a list, and its order: as records were stored, by time with a filter, or by what was lost. */
 function whereListed(filter: ListFilter): readonly [Where, readonly string[]] {
   if (!isFiltered(filter)) return [new Where().and('is_own = ?', false), ['seq']];
-  const { reason, minCostPicoUsd } = filter;
+  const { reason, minCostPicoUsd, id, isDearestFirst } = filter;
   const where = whereRecord(filter)
     .and('is_own = ?', false)
-    .given(
-      'EXISTS (SELECT FROM cachewright_missed missed WHERE missed.seq = cachewright_record.seq AND reason = ?)',
-      reason,
-    );
+    .given(`EXISTS (SELECT FROM ${MISSED})`, reason)
+    .given('id = ?', id);
   if (minCostPicoUsd !== undefined) where.and('cost_pico_usd >= ?', minCostPicoUsd.toString());
-  return [where, ['at_ms', 'seq']];
+  if (reason === undefined || isDearestFirst !== true) return [where, ['at_ms', 'seq']];
+  const lost = `(SELECT missed.cost_pico_usd FROM ${MISSED.replace('?', where.parameter(nameOf(reason)))})`;
+  return [where, [lost, 'at_ms', 'seq']];
 }
 
 /** Texts of the records that come before one in a list, the last first; all of them where none is named. */

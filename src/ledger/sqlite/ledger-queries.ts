@@ -17,7 +17,7 @@ import {
   type Totals,
 } from '../totals.ts';
 import { groupBy, whereAmount, whereRollup, type Search } from './conditions.ts';
-import { queryList } from './list-queries.ts';
+import { queryList, queryOnly } from './list-queries.ts';
 import { queryReuse } from './reuse-queries.ts';
 import {
   countHits,
@@ -122,7 +122,10 @@ export class LedgerQueries {
     const reasonNumber = reason === undefined ? undefined : this.#numberOf(reason);
     if (search === null || reasonNumber === null) return [];
     const wanted = { ...search, reason: reasonNumber, minCostPicoUsd };
-    return queryList(this.#ask, limit, filter, wanted, { before, keptFromMs: this.#keptFromMs() });
+    const place = { before, keptFromMs: this.#keptFromMs() };
+    if (filter.id === undefined) return queryList(this.#ask, limit, filter, wanted, place);
+    const only = this.#placeOf(filter.id);
+    return only && limit > 0 ? queryOnly(this.#ask, [only.atMs, only.seq], filter, wanted, place) : [];
   }
 
   /** Texts of records, or of what we spent ourselves, oldest first, after the cursor. */

@@ -129,14 +129,61 @@ function hitsIn(ask: Ask, search: ListSearch, slice: Slice): readonly Placed[] {
   }
 }
 
-/** Texts of the records that a filter leaves, in the order of their times, the last first; before a cursor where there is one. */
+/** Where a list goes on, and what is kept at all. */
+interface ListPlace {
+  readonly before: Cursor | null;
+  readonly keptFromMs: number;
+}
+
+const DEAREST_FIRST = ['usd', 'pico', 'at_ms', 'seq'].map((name) => `missed.${name}`);
+
+/** Texts of the records that lost most to a reason, the dearest first. All of its misses are looked at: no index is worth its writes. */
+function queryDearest(
+  ask: Ask,
+  limit: number,
+  { fromMs, toMs }: ListFilter,
+  search: ListSearch,
+  { before, keptFromMs }: ListPlace,
+): readonly string[] {
+  const span = [Math.max(fromMs ?? keptFromMs, keptFromMs), toMs ?? TIME_MAX_MS] as const;
+  const isOfAmount = ['scope', 'model', 'tag', 'minCostPicoUsd'].some(
+    (name) => search[name as keyof ListSearch] !== undefined,
+  );
+  const amount = whereAmount(...span, search);
+  const place = DEAREST_FIRST.join(', ');
+  const { sql, parameters } = allOf([
+    ['missed.at_ms >= ? AND missed.at_ms < ? AND missed.reason = ?', ...span, search.reason ?? 0],
+    isOfAmount ? [amount.sql, ...amount.parameters] : null,
+    before && [
+      `(${place}) < (SELECT ${place} FROM missed WHERE at_ms = ? AND seq = ? AND reason = ?)`,
+      ...before,
+      search.reason ?? 0,
+    ],
+    costsAtLeast('amount', search.minCostPicoUsd),
+  ]);
+  // In this order of tables the range of time is that of what was missed, which is less than all.
+  const rows = ask(
+    `SELECT missed.seq FROM missed ${isOfAmount ? 'CROSS JOIN amount USING (at_ms, seq)' : ''} WHERE ${sql}
+     ORDER BY ${DEAREST_FIRST.map((name) => `${name} DESC`).join(', ')} LIMIT ?`,
+    [...parameters, limit],
+  );
+  // Read when it is known which: texts are much of a file.
+  return rows.flatMap(([seq]) =>
+    ask('SELECT body FROM record WHERE seq = ?', [Number(seq)]).map(([body]) => String(body)),
+  );
+}
+
+/** Texts of the records that a filter leaves, the last of its order first; before a cursor where there is one. */
 export function queryList(
   ask: Ask,
   limit: number,
   filter: ListFilter,
   search: ListSearch,
-  { before, keptFromMs }: { readonly before: Cursor | null; readonly keptFromMs: number },
+  listPlace: ListPlace,
 ): readonly string[] {
+  if (filter.isDearestFirst === true && search.reason !== undefined)
+    return queryDearest(ask, limit, filter, search, listPlace);
+  const { before, keptFromMs } = listPlace;
   const texts: string[] = [];
   const cursor = before ?? [TIME_MAX_MS, 0];
   const fromMs = Math.max(filter.fromMs ?? keptFromMs, keptFromMs);
@@ -165,4 +212,23 @@ export function queryList(
     endMs = last;
   }
   return texts;
+}
+
+/** The text of the record at a place, where the filter leaves it and it comes before the cursor. */
+export function queryOnly(
+  ask: Ask,
+  [atMs, seq]: Cursor,
+  filter: ListFilter,
+  search: ListSearch,
+  { before, keptFromMs }: ListPlace,
+): readonly string[] {
+  const [beforeMs, beforeSeq] = before ?? [TIME_MAX_MS, 0];
+  const isBefore = atMs < beforeMs || (atMs === beforeMs && seq < beforeSeq);
+  const fromMs = Math.max(filter.fromMs ?? atMs, atMs, keptFromMs);
+  const toMs = Math.min(filter.toMs ?? atMs + 1, atMs + 1);
+  if (!isBefore || fromMs >= toMs) return [];
+  const slice: Slice = { fromMs, toMs, before: [atMs, seq + 1], limit: 1 };
+  const [single] = singlesIn(ask, search, slice);
+  const [hit] = hitsIn(ask, search, slice);
+  return [single, hit].flatMap((placed) => (placed?.seq === seq ? [placed.text()] : []));
 }

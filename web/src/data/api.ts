@@ -27,7 +27,7 @@ async function sentenceOf(response: Response): Promise<string> {
  *
  * @throws ApiError when it does not answer, or with a refusal.
  */
-export async function ask(path: string, signal?: AbortSignal): Promise<Response> {
+async function ask(path: string, signal?: AbortSignal): Promise<Response> {
   const token = sessionStorage.getItem(TOKEN_KEY);
   const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
   const response = await fetch(path, { headers, ...(signal && { signal }) }).catch((error: unknown) => {

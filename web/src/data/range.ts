@@ -81,11 +81,6 @@ export function isFiltered(): boolean {
   return listKey().replaceAll(/[| ]/g, '') !== '';
 }
 
-/** The filters of the URL but for time, and a span in its place. */
-export function queryWithin(fromMs: number, toMs: number): string {
-  return queryOf({ fromMs, toMs });
-}
-
 /** What else the list of requests is narrowed by, as the listener takes it; a cost that is no number is none. */
 function listFilters(): Readonly<Record<string, string>> {
   const { reason, cost } = route.value.params;
@@ -106,9 +101,36 @@ export function askList<Value>(more: Readonly<Record<string, string>>): Ask<Valu
   return (signal) => getJson<Value>(`/api/v1/requests?${queryOf(spanOf(route.value), filters)}`, signal);
 }
 
+/** Asks for the requests within the filters that lost most to a reason, the dearest first. */
+export function askDearest<Value>(reason: string, limit: number): Ask<Value> {
+  const more = { reason, order: 'dearest', limit: String(limit) };
+  return (signal) => getJson<Value>(`/api/v1/requests?${queryOf(spanOf(route.value), more)}`, signal);
+}
+
 /** Asks with the filters of the URL. */
 export function askFiltered<Value>(path: string): Ask<Value> {
   return (signal) => getJson<Value>(`${path}?${queryOf(spanOf(route.value))}`, signal);
+}
+
+/** As long a time before the one that is asked for; null where that has no beginning. */
+function before({ fromMs, toMs }: Span): Span | null {
+  return fromMs === null ? null : { fromMs: 2 * fromMs - (toMs ?? readNowMs()), toMs: fromMs };
+}
+
+/** What the time before is called, where there is one: "in the 24 hours before". */
+export function spanBefore(): string | null {
+  const { params } = route.value;
+  if (before(spanOf(route.value)) === null) return null;
+  const { label } = RANGES[params['range'] ?? USUAL_RANGE] ?? {};
+  return label === undefined ? 'in as long before' : `in the ${label.replace(/^1 /, '')} before`;
+}
+
+/** Asks with the filters of the URL, but for the time before; null where there is none. */
+export function askBefore<Value>(path: string): Ask<Value | null> {
+  return async (signal) => {
+    const span = before(spanOf(route.value));
+    return span === null ? null : getJson<Value>(`${path}?${queryOf(span)}`, signal);
+  };
 }
 
 /** The buckets that suited last, so that they are asked for at once the next time. */

@@ -46,6 +46,10 @@ function entryOf(prediction: RequestRecord['prediction']): string {
   return `${words}, last used ${formatDuration(readAgeMs)} before`;
 }
 
+function formatTokens(count: number | undefined): string {
+  return count === undefined ? NOT_KNOWN : formatNumberOf(count, 'token');
+}
+
 function tokenFacts({ usage, prediction }: RequestRecord): readonly Fact[] {
   const counts = [
     ['Read', 'readTokens'],
@@ -54,14 +58,14 @@ function tokenFacts({ usage, prediction }: RequestRecord): readonly Fact[] {
     ['Not cached', 'uncachedTokens'],
   ] as const;
   const inputs = counts.map(([name, member]) => {
-    const billed = `${formatCount(usage?.[member] ?? null)} tokens`;
+    const billed = formatTokens(usage?.[member]);
     const isOff = prediction && usage && prediction[member] !== usage[member];
     return { name, text: isOff ? `${billed} (predicted ${formatCount(prediction[member])})` : billed };
   });
   return [
     ...inputs,
     { name: 'Entry that was read', text: entryOf(prediction) },
-    { name: 'Output', text: `${formatCount(usage?.outputTokens ?? null)} tokens` },
+    { name: 'Output', text: formatTokens(usage?.outputTokens) },
   ];
 }
 

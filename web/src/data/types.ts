@@ -241,5 +241,16 @@ export interface Root {
 /** `/readyz` */
 export interface Ready {
   readonly ledger: { readonly waiting: number; readonly dropped: number; readonly problem: string | null };
+  /** null where no bodies can be kept. */
+  readonly bodies: { readonly isKeeping: boolean } | null;
   readonly counters: Readonly<Record<string, number>>;
+}
+
+/** `/api/v1/requests/ID/body` */
+export interface KeptBodies {
+  readonly request: {
+    readonly text: string | null;
+    readonly isCut: boolean;
+    readonly problem: string | null;
+  };
 }

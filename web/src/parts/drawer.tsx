@@ -1,6 +1,13 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 
+/** To whence the dialog was opened; where that is gone, or was a link, to the heading of the page. */
+function giveFocusTo(opener: Element | null): void {
+  const isThere = opener instanceof HTMLElement && opener.isConnected && opener !== document.body;
+  const target = isThere ? opener : document.querySelector<HTMLElement>('h1');
+  target?.focus();
+}
+
 /** A dialog over the page; Escape and the button close it, and the keyboard stays within. */
 export function Drawer(props: {
   readonly title: string;
@@ -10,8 +17,12 @@ export function Drawer(props: {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const element = dialog.current;
+    const opener = document.activeElement;
     if (element && !element.open) element.showModal();
-    return () => element?.close();
+    return () => {
+      element?.close();
+      giveFocusTo(opener);
+    };
   }, []);
   return (
     <dialog

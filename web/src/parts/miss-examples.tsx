@@ -5,8 +5,6 @@ import type { MissRecord, RequestRecord } from '../data/types.ts';
 import { formatBytes, formatCount, formatSecond, formatUsd, formatWord, usdOf } from '../format.ts';
 import { Table } from './table.tsx';
 
-const SHOWN_MAX = 8;
-
 interface Example {
   readonly key: string;
   readonly record: RequestRecord;
@@ -21,9 +19,28 @@ function examplesOf(records: readonly RequestRecord[], reason: string): readonly
   );
 }
 
-/** Where the first byte moved: the block, and which of its bytes. */
+/** Names as the API has them, which no word of ours may be made of. */
+function Names(props: {
+  readonly of: string;
+  readonly before?: string;
+  readonly after?: string;
+}): JSX.Element {
+  return (
+    <>
+      {props.before}
+      <code>{props.of.replaceAll(',', ', ')}</code>
+      {props.after}
+    </>
+  );
+}
+
+/** Where the first byte moved: the block, and which of its bytes; or what else was not as before. */
 export function MovedPlace({ miss }: { readonly miss: MissRecord }): JSX.Element {
   const { path, byteRange, level, detail } = miss.evidence;
+  if (miss.reason === 'model_changed' && detail !== null && detail !== 'cache_key')
+    return <Names before="sent to " of={detail} after=" before" />;
+  if (miss.reason === 'parameters_changed' && detail !== null)
+    return <Names of={detail} {...(level !== null && { after: `, which is part of ${level}` })} />;
   if (path === null && detail === null) return <>{level ?? 'n/a'}</>;
   return (
     <>
@@ -35,24 +52,18 @@ export function MovedPlace({ miss }: { readonly miss: MissRecord }): JSX.Element
   );
 }
 
-/** Requests that missed for a reason, with the place where they differ from the one before. */
+/** Requests that missed for a reason, as they are given, with the place where each differs from the one before. */
 export function MissExamples(props: {
   readonly records: readonly RequestRecord[];
   readonly reason: string;
-  readonly caption: string;
-  /** What was looked through, in words. */
-  readonly among: string;
-}): JSX.Element {
-  const { records, reason, caption, among } = props;
-  const examples = examplesOf(records, reason);
-  if (examples.length === 0) {
-    return <p class="note">None of the {among} missed for this reason.</p>;
-  }
+}): JSX.Element | null {
+  const examples = examplesOf(props.records, props.reason);
+  if (examples.length === 0) return null;
   return (
     <Table
-      caption={caption}
+      caption="The dearest of them, and the first byte that moved"
       isCaptionShown
-      rows={examples.slice(0, SHOWN_MAX)}
+      rows={examples}
       keyOf={({ key }) => key}
       columns={[
         {

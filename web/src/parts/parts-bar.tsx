@@ -65,6 +65,9 @@ export function PartsBar(props: {
               </span>
             </li>
           ))}
+          <li class="quiet">
+            of {formatCount(total)} {unit} in all
+          </li>
         </ul>
       )}
     </div>

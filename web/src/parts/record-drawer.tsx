@@ -5,6 +5,7 @@ import { linkTo, setParams } from '../data/route.ts';
 import type { RequestRecord } from '../data/types.ts';
 import { formatCount, formatSecond, formatUsd, formatWord, usdOf } from '../format.ts';
 import { adviceFor } from '../data/miss-reasons.ts';
+import { BodyDifference } from './body-difference.tsx';
 import { Drawer } from './drawer.tsx';
 import { MovedPlace } from './miss-examples.tsx';
 import { PartsBar, tokenParts } from './parts-bar.tsx';
@@ -77,7 +78,8 @@ function describeDifference(one: RequestRecord, other: RequestRecord): string {
     return 'The tools are the same, and the system prompt differs: only the tools can be shared.';
   if (one.shape.settingsHash !== other.shape.settingsHash)
     return 'Tools and system prompt are the same, and a setting that is part of the prompt differs.';
-  return 'Tools, system prompt and settings are the same: what differs is in the conversation.';
+  const blocks = [one, other].map(({ shape }) => formatCount(shape?.blocks.messages ?? null));
+  return `Tools, system prompt and settings are the same: what differs is in the conversation, of ${blocks.join(' blocks and then of ')}.`;
 }
 
 /** Two requests side by side, the older one left. */
@@ -85,23 +87,26 @@ export function CompareDrawer(props: {
   readonly one: RequestRecord;
   readonly other: RequestRecord;
 }): JSX.Element {
+  // Of one moment, the one that is compared with another came after it.
   const [older, newer] =
-    props.one.atMs <= props.other.atMs ? [props.one, props.other] : [props.other, props.one];
+    props.one.atMs < props.other.atMs ? [props.one, props.other] : [props.other, props.one];
   const after = factsOf(newer);
   const rows = factsOf(older).map((fact, index) => {
     const newText = after[index]?.text ?? '';
     return { ...fact, newText, isDifferent: !fact.isOwn && fact.text !== newText };
   });
-  const moved = newer.misses.find(({ evidence }) => evidence.previousId === older.id);
+  const moved = newer.misses.filter(({ evidence }) => evidence.previousId === older.id);
   return (
     <Drawer title="Two requests" onClose={close}>
       <p>{describeDifference(older, newer)}</p>
-      {moved && (
-        <p>
-          The newer one lost <strong class="loss">{formatUsd(usdOf(moved.costPicoUsd))}</strong> to it:{' '}
-          {formatWord(moved.reason)}, first at <MovedPlace miss={moved} />.
+      {moved.map((miss, index) => (
+        <p key={index}>
+          The newer one lost <strong class="loss">{formatUsd(usdOf(miss.costPicoUsd))}</strong> to it:{' '}
+          {formatWord(miss.reason)}, {miss.evidence.path !== null && 'first at '}
+          <MovedPlace miss={miss} />.
         </p>
-      )}
+      ))}
+      <BodyDifference olderId={older.id} newerId={newer.id} />
       <Table
         caption="What two records say"
         rows={rows}

@@ -22,7 +22,7 @@ interface TimeBarsProps {
   readonly series: readonly BarSeries[];
 }
 
-const HEIGHT = 240;
+const HEIGHT_REM = 15;
 /** The height of a chart in which nothing rises. */
 const SMALLEST_USD = 0.000_001;
 const DARK = matchMedia('(prefers-color-scheme: dark)');
@@ -39,9 +39,13 @@ function axisTime(timeMs: number, stepMs: number): string {
   return format.format(timeMs);
 }
 
+/** A canvas has no rem: on a very large screen it grows with all else. */
+function pxOfRem(): number {
+  return Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+}
+
 function axesOf(): uPlot.Axis[] {
-  // A canvas has no rem: on a very large screen its letters grow with all others.
-  const size = Math.round(0.75 * Number.parseFloat(getComputedStyle(document.documentElement).fontSize));
+  const size = Math.round(0.75 * pxOfRem());
   const common = {
     stroke: colourOf('--quiet'),
     grid: { stroke: colourOf('--rule'), width: 1 },
@@ -52,7 +56,10 @@ function axesOf(): uPlot.Axis[] {
     {
       ...common,
       grid: { show: false },
-      size: 2.7 * size,
+      // Below the lowest mark of the other axis, which begins where this one does.
+      gap: size,
+      space: 5 * size,
+      size: 3.2 * size,
       values: (_plot, splits, _axis, _space, step) => splits.map((at) => axisTime(at * 1_000, step * 1_000)),
     },
     {
@@ -72,7 +79,9 @@ function optionsOf({ series, bucketMs, timesMs }: TimeBarsProps, width: number):
   const paths = uPlot.paths.bars?.({ size: [0.72, 48], align: 0 });
   return {
     width,
-    height: HEIGHT,
+    height: HEIGHT_REM * pxOfRem(),
+    // The last mark of time stands under the end of its axis.
+    padding: [null, 1.75 * pxOfRem(), null, null],
     legend: { show: false },
     cursor: { show: false },
     scales: {
@@ -118,7 +127,7 @@ export function TimeBars(props: TimeBarsProps): JSX.Element {
       plot = draw(element, props);
     };
     const resizing = new ResizeObserver(() => {
-      if (plot.width !== element.clientWidth) plot.setSize({ width: element.clientWidth, height: HEIGHT });
+      if (plot.width !== element.clientWidth) again();
     });
     resizing.observe(element);
     DARK.addEventListener('change', again);

@@ -26,7 +26,11 @@ function Outcomes({ value }: { readonly value: Answers }): JSX.Element {
         columns={[
           { name: 'Outcome', show: ([name]) => name },
           { name: 'Requests', isNumber: true, show: ([, count]) => formatCount(count) },
-          { name: 'Share', isNumber: true, show: ([, count]) => formatShare(count, value.requests) },
+          {
+            name: `Share of ${formatCount(value.requests)}`,
+            isNumber: true,
+            show: ([, count]) => formatShare(count, value.requests),
+          },
         ]}
       />
     </Section>

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 
 import type { KeepAlive, PingTotals } from '../data/types.ts';
 import { askFor, usePolled } from '../data/use-polled.ts';
-import { formatCount, formatNumberOf, formatSecond, formatUsd, formatWord } from '../format.ts';
+import { formatCount, formatNumberOf, formatSecond, formatUsd, formatWord, NOT_KNOWN } from '../format.ts';
 import {
   Empty,
   Section,
@@ -62,6 +62,11 @@ function Verdict({ totals, isReal }: { readonly totals: PingTotals; readonly isR
   );
 }
 
+/** Nobody has asked for its entry yet, and it lives: what it saves is not known. */
+function isOpen({ status, isUsed }: KeepAlive['pings'][number]): boolean {
+  return status === 200 && isUsed === null;
+}
+
 function Pings({ pings }: { readonly pings: KeepAlive['pings'] }): JSX.Element {
   const verdict = (isUsed: boolean | null): string => {
     if (isUsed === null) return 'not known yet';
@@ -81,8 +86,16 @@ function Pings({ pings }: { readonly pings: KeepAlive['pings'] }): JSX.Element {
             show: ({ isUsed, status }) => (status === 200 ? verdict(isUsed) : `failed: ${status}`),
           },
           { name: 'Cost', isNumber: true, show: ({ costUsd }) => formatUsd(costUsd) },
-          { name: 'Saved', isNumber: true, show: ({ savedUsd }) => formatUsd(savedUsd) },
-          { name: 'Net', isNumber: true, show: ({ netUsd }) => <Signed usd={netUsd} /> },
+          {
+            name: 'Saved',
+            isNumber: true,
+            show: (ping) => formatUsd(isOpen(ping) ? null : ping.savedUsd),
+          },
+          {
+            name: 'Net',
+            isNumber: true,
+            show: (ping) => (isOpen(ping) ? NOT_KNOWN : <Signed usd={ping.netUsd} />),
+          },
         ]}
       />
     </Section>
@@ -102,7 +115,7 @@ function State({ value }: { readonly value: KeepAlive }): JSX.Element {
           tone={value.failures > 0 ? 'loss' : 'plain'}
         />
       </Tiles>
-      {value.note !== null && <p>{value.note}</p>}
+      {value.note !== null && <p class="sentence">{value.note}.</p>}
       {reasons.length > 0 && (
         <p>
           Entries let go:{' '}

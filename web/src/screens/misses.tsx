@@ -1,13 +1,13 @@
 import type { JSX } from 'preact';
 
-import { askFiltered, askTimeline, filterKey } from '../data/range.ts';
+import { askBefore, askDearest, askFiltered, askTimeline, filterKey } from '../data/range.ts';
 import { linkTo, route, setParams } from '../data/route.ts';
 import type { Finding, MissSum, RequestRecord, Summary, Timeline } from '../data/types.ts';
 import { adviceFor } from '../data/miss-reasons.ts';
 import { askFor, usePolled } from '../data/use-polled.ts';
 import { formatCount, formatMinute, formatNumberOf, formatShare, formatUsd, formatWord } from '../format.ts';
 import { Empty, Numbers, Section, Trouble, Waiting } from '../parts/blocks.tsx';
-import { DearestTime } from '../parts/dearest-time.tsx';
+import { Change, lostTo } from '../parts/change.tsx';
 import { Filters } from '../parts/filters.tsx';
 import { MissExamples } from '../parts/miss-examples.tsx';
 import { Table } from '../parts/table.tsx';
@@ -16,17 +16,24 @@ import { NoRequests } from './saving.tsx';
 
 const SUMMARY_EVERY_MS = 5_000;
 const DETAIL_EVERY_MS = 15_000;
-/** Of so many newest requests are examples shown. */
-const EXAMPLES_FROM = 200;
+const BEFORE_EVERY_MS = 60_000;
+/** All misses of the range are looked at for them. */
+const EXAMPLES_EVERY_MS = 60_000;
+const EXAMPLES = 8;
 
 function total(misses: readonly MissSum[]): number {
   return misses.reduce((sum, { costUsd }) => sum + costUsd, 0);
 }
 
 /** The reasons from the dearest on, each a button that shows what is behind it. */
-function Pareto(props: { readonly misses: readonly MissSum[]; readonly chosen: string }): JSX.Element {
-  const { misses, chosen } = props;
+function Pareto(props: {
+  readonly misses: readonly MissSum[];
+  readonly before: Summary | null;
+  readonly chosen: string;
+}): JSX.Element {
+  const { misses, before, chosen } = props;
   const totalUsd = total(misses);
+  const sumUsd = (index: number): number => total(misses.slice(0, index + 1));
   const largestUsd = Math.max(...misses.map(({ costUsd }) => costUsd), Number.MIN_VALUE);
   return (
     <ol class="pareto">
@@ -45,8 +52,9 @@ function Pareto(props: { readonly misses: readonly MissSum[]; readonly chosen: s
             <span class="pareto-detail">
               {formatShare(costUsd, totalUsd)} of {formatUsd(totalUsd)}
               {index > 0 &&
-                `, running total ${formatShare(total(misses.slice(0, index + 1)), totalUsd)}`} ·{' '}
-              {formatNumberOf(requests, 'request')}
+                `, with all above ${formatUsd(sumUsd(index))} (${formatShare(sumUsd(index), totalUsd)})`}{' '}
+              · <span class="unbroken">{formatNumberOf(requests, 'request')}</span>
+              <Change before={before} usd={costUsd} of={({ misses: old }) => lostTo(old, reason)} />
             </span>
           </button>
         </li>
@@ -144,61 +152,33 @@ function Findings({ findings }: { readonly findings: readonly Finding[] }): JSX.
   );
 }
 
-function isWanted(record: RequestRecord): boolean {
-  const { model, tag, scope } = route.value.params;
-  return (
-    (!model || record.model === model) &&
-    (!tag || record.tags.includes(tag)) &&
-    (!scope || record.scope === scope)
-  );
-}
-
 function Reason(props: { readonly reason: string; readonly timeline: Timeline | null }): JSX.Element {
   const { reason, timeline } = props;
-  const path = `/api/v1/requests?limit=${EXAMPLES_FROM}`;
-  const { value } = usePolled(
-    'examples',
-    askFor<{ readonly requests: readonly RequestRecord[] }>(path),
-    DETAIL_EVERY_MS,
+  const { value, problem } = usePolled(
+    `${filterKey()} ${reason}`,
+    askDearest<{ readonly requests: readonly RequestRecord[] }>(reason, EXAMPLES),
+    EXAMPLES_EVERY_MS,
   );
-  const buckets = timeline ? bucketsOf(timeline, reason) : [];
-  const [dearest] = buckets
-    .filter(({ costUsd }) => costUsd > 0)
-    .toSorted((one, other) => other.costUsd - one.costUsd);
   return (
     <Section title={`Misses: ${formatWord(reason)}`}>
       <Meaning reason={reason} />
-      {timeline && <OverTime buckets={buckets} bucketMs={timeline.bucketMs} reason={reason} />}
-      {value && (
-        <MissExamples
-          caption="Newest examples, and the first byte that moved"
-          records={value.requests.filter(isWanted)}
-          reason={reason}
-          among={`newest ${EXAMPLES_FROM} requests`}
-        />
+      {timeline && (
+        <OverTime buckets={bucketsOf(timeline, reason)} bucketMs={timeline.bucketMs} reason={reason} />
       )}
+      {value ? <MissExamples records={value.requests} reason={reason} /> : <Waiting problem={problem} />}
       <p>
-        <a href={linkTo('requests', { reason })}>All requests that missed for this reason</a>
+        <a href={linkTo('requests', { reason })}>All requests that missed for this reason, newest first</a>
       </p>
-      {timeline && dearest && (
-        <DearestTime
-          key={`${reason} ${dearest.atMs}`}
-          reason={reason}
-          fromMs={dearest.atMs}
-          bucketMs={timeline.bucketMs}
-        />
-      )}
     </Section>
   );
 }
 
-function Found({
-  summary,
-  timeline,
-}: {
+function Found(props: {
   readonly summary: Summary;
+  readonly before: Summary | null;
   readonly timeline: Timeline | null;
 }): JSX.Element {
+  const { summary, before, timeline } = props;
   const findings = usePolled(
     'findings',
     askFor<{ readonly findings: readonly Finding[] }>('/api/v1/findings'),
@@ -223,7 +203,7 @@ function Found({
             title={`${formatUsd(total(misses))} paid for what could have been read`}
             note="Beyond the price of reading it, by reason. Choose one to see more."
           >
-            <Pareto misses={misses} chosen={reason} />
+            <Pareto misses={misses} before={before?.requests ? before : null} chosen={reason} />
           </Section>
           <Reason reason={reason} timeline={timeline} />
         </div>
@@ -238,6 +218,7 @@ export function MissesScreen(): JSX.Element {
   const key = filterKey();
   const summary = usePolled(key, askFiltered<Summary>('/api/v1/summary'), SUMMARY_EVERY_MS);
   const timeline = usePolled(key, askTimeline, DETAIL_EVERY_MS);
+  const before = usePolled(key, askBefore<Summary>('/api/v1/summary'), BEFORE_EVERY_MS);
   return (
     <>
       <Filters />
@@ -245,7 +226,7 @@ export function MissesScreen(): JSX.Element {
       {summary.value && <Trouble problem={summary.problem ?? timeline.problem} />}
       {summary.value?.requests === 0 && <NoRequests />}
       {summary.value && summary.value.requests > 0 && (
-        <Found summary={summary.value} timeline={timeline.value} />
+        <Found summary={summary.value} before={before.value} timeline={timeline.value} />
       )}
     </>
   );

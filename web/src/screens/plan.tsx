@@ -5,6 +5,7 @@ import { useNowMs } from '../data/clock.ts';
 import { route, setParams } from '../data/route.ts';
 import type { Plan, RequestRecord } from '../data/types.ts';
 import { askFor, usePolled } from '../data/use-polled.ts';
+import { useRecords } from '../data/use-records.ts';
 import { formatDuration, formatSecond, formatWord } from '../format.ts';
 import { Empty, Section, Trouble, Waiting } from '../parts/blocks.tsx';
 import { PartsBar, tokenParts } from '../parts/parts-bar.tsx';
@@ -100,20 +101,23 @@ function Shown({ record, parts }: PlannedRequest): JSX.Element {
   );
 }
 
+function inputBytes({ parts }: PlannedRequest): number {
+  return parts.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** The request that is named; otherwise that of the program with the longest prompt, whose plan matters most. */
 function chosenOf(
+  named: RequestRecord | undefined,
   records: readonly RequestRecord[],
   newest: readonly PlannedRequest[],
 ): PlannedRequest | undefined {
-  const { id } = route.value.params;
+  if (!named) return newest.toSorted((one, other) => inputBytes(other) - inputBytes(one))[0];
+  const { id, scope, model, atMs } = named;
   const known = newest.find(({ record }) => record.id === id);
-  if (known || id === undefined) return known ?? newest[0];
-  const record = records.find((each) => each.id === id);
-  if (!record) return newest[0];
-  const { scope, model } = record;
-  return planned(
-    record,
-    records.filter((each) => each.scope === scope && each.model === model && each.atMs <= record.atMs),
+  const before = records.filter(
+    (each) => each.scope === scope && each.model === model && each.atMs <= atMs && each.id !== id,
   );
+  return known ?? planned(named, [named, ...before]);
 }
 
 /** What is my plan? */
@@ -124,9 +128,11 @@ export function PlanScreen(): JSX.Element {
     askFor<{ readonly requests: readonly RequestRecord[] }>(path),
     EVERY_MS,
   );
-  if (!value) return <Waiting problem={problem} />;
+  const { id } = route.value.params;
+  const named = useRecords(value && id !== undefined ? [id] : [], value?.requests ?? []);
+  if (!value || !named) return <Waiting problem={problem} />;
   const newest = newestByProgram(value.requests);
-  const chosen = chosenOf(value.requests, newest);
+  const chosen = chosenOf(named[0], value.requests, newest);
   if (!chosen) {
     return (
       <Empty title="No plan yet">
@@ -142,6 +148,11 @@ export function PlanScreen(): JSX.Element {
   return (
     <>
       <Trouble problem={problem} />
+      {id !== undefined && named.length === 0 && (
+        <p class="problem" role="status">
+          The request that was asked for is not kept, or not any more: another is shown.
+        </p>
+      )}
       <div class="filters">
         <label class="field">
           Newest request of

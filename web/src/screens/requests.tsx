@@ -1,12 +1,11 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 
-import { getJson } from '../data/api.ts';
-import { foundRecord } from '../data/find-records.ts';
 import { askList, listKey } from '../data/range.ts';
 import { route, setParams } from '../data/route.ts';
 import type { RequestRecord } from '../data/types.ts';
-import { usePolled, type Ask } from '../data/use-polled.ts';
+import { usePolled } from '../data/use-polled.ts';
+import { useRecords } from '../data/use-records.ts';
 import { formatCount, formatDuration, formatSecond, formatShare, formatUsd, formatWord } from '../format.ts';
 import { Section, Trouble, Waiting } from '../parts/blocks.tsx';
 import { Filters } from '../parts/filters.tsx';
@@ -21,24 +20,9 @@ interface Page {
 }
 
 const PAGE = 25;
-/** So far back is a record looked for that is not on the page. */
-const LOOKED_THROUGH = 1_000;
 const FIRST_EVERY_MS = 10_000;
 /** What is older does not change. */
 const LATER_EVERY_MS = 600_000;
-
-/** The records of these ids, from the page or from what was found before, where they are there. */
-function useRecords(ids: readonly string[], page: readonly RequestRecord[]): readonly RequestRecord[] | null {
-  const onPage = ids.flatMap((id) => page.find((record) => record.id === id) ?? foundRecord(id) ?? []);
-  const isHere = onPage.length === ids.length;
-  const ask: Ask<Page> = (signal) =>
-    isHere
-      ? Promise.resolve({ requests: onPage })
-      : getJson(`/api/v1/requests?limit=${LOOKED_THROUGH}`, signal);
-  const { value } = usePolled(`${isHere} ${ids.join(' ')}`, ask, LATER_EVERY_MS);
-  if (isHere) return onPage;
-  return value?.requests.filter(({ id }) => ids.includes(id)) ?? null;
-}
 
 function Opened({ page }: { readonly page: readonly RequestRecord[] }): JSX.Element | null {
   const { id, with: other } = route.value.params;
@@ -49,8 +33,7 @@ function Opened({ page }: { readonly page: readonly RequestRecord[] }): JSX.Elem
   if (!first || records.length < ids.length) {
     return (
       <p class="problem" role="status">
-        {ids.length > 1 ? 'One of these records' : 'This record'} is not among the newest{' '}
-        {formatCount(LOOKED_THROUGH)}.
+        {ids.length > 1 ? 'One of these records' : 'This record'} is not kept, or not any more.
       </p>
     );
   }
@@ -77,7 +60,7 @@ function showInput({ usage }: RequestRecord): JSX.Element {
     <div class="input-cell">
       <PartsBar parts={tokenParts(usage)} unit="tokens" isBare />
       <span class="quiet">
-        {formatShare(readTokens, input)} of {formatCount(input)}
+        {formatShare(readTokens, input)}: {formatCount(readTokens)} of {formatCount(input)}
       </span>
     </div>
   );

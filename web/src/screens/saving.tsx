@@ -1,14 +1,13 @@
 import type { JSX } from 'preact';
 
-import { askFiltered, askTimeline, filterKey, isFiltered } from '../data/range.ts';
+import { askBefore, askFiltered, askTimeline, filterKey, isFiltered } from '../data/range.ts';
 import { linkTo, route, setParams } from '../data/route.ts';
 import type { Against, Summary, Timeline, TimelineRow } from '../data/types.ts';
 import { usePolled } from '../data/use-polled.ts';
-import { formatCount, formatMinute, formatShare, formatUsd, formatWord, NOT_KNOWN } from '../format.ts';
+import { formatCount, formatShare, formatUsd, formatWord, NOT_KNOWN } from '../format.ts';
 import {
   Choice,
   Empty,
-  Numbers,
   Section,
   ShareTile,
   Signed,
@@ -18,13 +17,15 @@ import {
   Trouble,
   Waiting,
 } from '../parts/blocks.tsx';
+import { Change, roseMost } from '../parts/change.tsx';
 import { Filters } from '../parts/filters.tsx';
+import { BilledOverTime, SavedOverTime } from '../parts/money-over-time.tsx';
 import { PartsBar, tokenParts } from '../parts/parts-bar.tsx';
 import { Table } from '../parts/table.tsx';
-import { TimeBars } from '../parts/time-bars.tsx';
 
 const SUMMARY_EVERY_MS = 5_000;
 const TIMELINE_EVERY_MS = 15_000;
+const BEFORE_EVERY_MS = 60_000;
 
 const AGAINST: readonly (readonly [Against, string, string])[] = [
   ['noCaching', 'No caching', 'the same requests with every input token at its full price'],
@@ -84,100 +85,57 @@ function Headline({
   );
 }
 
+function lostUsd({ misses }: Summary): number {
+  return misses.reduce((sum, { costUsd }) => sum + costUsd, 0);
+}
+
 /** What was lost beside what was saved, and the way to why. */
-function Missed({ misses }: Pick<Summary, 'misses'>): JSX.Element {
-  const [dearest] = misses;
-  const usd = misses.reduce((sum, { costUsd }) => sum + costUsd, 0);
-  const detail = dearest ? (
-    <a href={linkTo('misses')}>mostly {formatWord(dearest.reason)}</a>
-  ) : (
-    'all was read that could be'
+function Missed({ summary, before }: Compared): JSX.Element {
+  const [dearest] = summary.misses;
+  const usd = lostUsd(summary);
+  const rose = before?.requests ? roseMost(summary.misses, before.misses) : undefined;
+  const detail = (
+    <>
+      {dearest ? (
+        <a href={linkTo('misses')}>mostly {formatWord(dearest.reason)}</a>
+      ) : (
+        'all was read that could be'
+      )}
+      <Change before={before} usd={usd} of={lostUsd} />
+      {rose && rose.reason !== dearest?.reason && (
+        <a href={linkTo('misses', { reason: rose.reason })}>{formatWord(rose.reason)} rose most</a>
+      )}
+    </>
   );
   return <Tile name="Lost to misses" value={formatUsd(usd)} detail={detail} />;
 }
 
-function Totals({ summary }: { readonly summary: Summary }): JSX.Element {
+/** Sums, and those of as long a time before. */
+interface Compared {
+  readonly summary: Summary;
+  readonly before: Summary | null;
+}
+
+function Totals({ summary, before }: Compared): JSX.Element {
   const { readTokens, write5mTokens, write1hTokens, uncachedTokens } = summary;
   const input = readTokens + write5mTokens + write1hTokens + uncachedTokens;
   return (
     <Tiles>
-      <Tile name="Billed" value={formatUsd(summary.costUsd)} detail="input and output" />
+      <Tile
+        name="Billed"
+        value={formatUsd(summary.costUsd)}
+        detail={
+          <>
+            input and output
+            <Change before={before} usd={summary.costUsd} of={({ costUsd }) => costUsd} />
+          </>
+        }
+      />
       <Tile name="Own costs" value={formatUsd(summary.ownCostUsd)} detail="pings and warming" />
       <Tile name="Requests" value={formatCount(summary.requests)} />
-      <Missed misses={summary.misses} />
+      <Missed summary={summary} before={before} />
       <ShareTile name="Hit ratio" numerator={readTokens} denominator={input} of="input tokens" />
     </Tiles>
-  );
-}
-
-/** What happened in one bucket, whichever the model. */
-interface Bucket {
-  readonly atMs: number;
-  readonly savedUsd: number;
-  readonly ownUsd: number;
-  readonly costUsd: number;
-}
-
-function bucketsOf(rows: readonly TimelineRow[], against: Against): readonly Bucket[] {
-  const buckets = new Map<number, Bucket>();
-  for (const row of rows) {
-    const old = buckets.get(row.atMs) ?? { atMs: row.atMs, savedUsd: 0, ownUsd: 0, costUsd: 0 };
-    buckets.set(row.atMs, {
-      atMs: row.atMs,
-      savedUsd: old.savedUsd + row.savedUsd[against],
-      ownUsd: old.ownUsd + row.ownCostUsd,
-      costUsd: old.costUsd + row.costUsd,
-    });
-  }
-  return [...buckets.values()];
-}
-
-function OverTime({
-  timeline,
-  against,
-}: {
-  readonly timeline: Timeline;
-  readonly against: Against;
-}): JSX.Element {
-  const buckets = bucketsOf(timeline.rows, against);
-  const losses = buckets.map(({ savedUsd }) => Math.min(savedUsd, 0));
-  const series = [
-    // Below a loss, so that the two together show what was lost.
-    {
-      name: 'Own costs',
-      colour: '--own-fill',
-      values: buckets.map(({ ownUsd }, index) => (losses[index] ?? 0) - ownUsd),
-    },
-    ...(losses.some((usd) => usd < 0) ? [{ name: 'Lost', colour: '--loss-fill', values: losses }] : []),
-    { name: 'Saved', colour: '--gain-fill', values: buckets.map(({ savedUsd }) => Math.max(savedUsd, 0)) },
-  ];
-  return (
-    <Section title="Saved over time">
-      <TimeBars
-        label="Dollars saved by time, own costs as negative bars; the numbers are in the table below"
-        timesMs={buckets.map(({ atMs }) => atMs)}
-        bucketMs={timeline.bucketMs}
-        series={series}
-      />
-      <Numbers>
-        <Table
-          caption="Saved over time"
-          rows={buckets.toReversed()}
-          keyOf={({ atMs }) => atMs}
-          columns={[
-            { name: 'From', show: ({ atMs }) => formatMinute(atMs) },
-            { name: 'Saved', isNumber: true, show: ({ savedUsd }) => <Signed usd={savedUsd} /> },
-            { name: 'Own costs', isNumber: true, show: ({ ownUsd }) => formatUsd(ownUsd) },
-            {
-              name: 'Net',
-              isNumber: true,
-              show: ({ savedUsd, ownUsd }) => <Signed usd={savedUsd - ownUsd} />,
-            },
-            { name: 'Billed', isNumber: true, show: ({ costUsd }) => formatUsd(costUsd) },
-          ]}
-        />
-      </Numbers>
-    </Section>
   );
 }
 
@@ -239,7 +197,7 @@ function ByModel({
           { name: 'Billed', isNumber: true, show: ({ costUsd }) => formatUsd(costUsd) },
           { name: 'Net', isNumber: true, show: ({ netUsd }) => <Signed usd={netUsd} /> },
           {
-            name: 'Hit ratio',
+            name: 'Hit ratio, of input tokens',
             isNumber: true,
             show: ({ read, input }) => (
               <>
@@ -261,6 +219,7 @@ export function SavingScreen(): JSX.Element {
   const key = filterKey();
   const summary = usePolled(key, askFiltered<Summary>('/api/v1/summary'), SUMMARY_EVERY_MS);
   const timeline = usePolled(key, askTimeline, TIMELINE_EVERY_MS);
+  const before = usePolled(key, askBefore<Summary>('/api/v1/summary'), BEFORE_EVERY_MS);
   const against = chosenAgainst();
   if (!summary.value)
     return (
@@ -287,12 +246,19 @@ export function SavingScreen(): JSX.Element {
               onChoose={(value) => setParams({ against: value })}
             />
             <Headline summary={summary.value} against={against} />
-            <Totals summary={summary.value} />
+            <Totals summary={summary.value} before={before.value} />
             <PartsBar parts={tokenParts(summary.value)} unit="tokens" />
           </div>
-          {timeline.value && <OverTime timeline={timeline.value} against={against} />}
-          <Comparisons summary={summary.value} />
-          {timeline.value && <ByModel timeline={timeline.value} against={against} />}
+          {timeline.value && (
+            <div class="pair">
+              <BilledOverTime timeline={timeline.value} />
+              <SavedOverTime timeline={timeline.value} against={against} />
+            </div>
+          )}
+          <div class="pair">
+            <Comparisons summary={summary.value} />
+            {timeline.value && <ByModel timeline={timeline.value} against={against} />}
+          </div>
         </>
       )}
     </>

@@ -122,7 +122,7 @@ function Health({ ready }: { readonly ready: Ready }): JSX.Element {
     >
       {problem !== null && <p class="problem">{problem}</p>}
       <Tiles>
-        <Tile name="Records waiting to be stored" value={formatCount(waiting)} />
+        <Tile name="Records waiting" value={formatCount(waiting)} />
         <Tile name="Records lost" value={formatCount(dropped)} tone={dropped > 0 ? 'loss' : 'plain'} />
         {counters.map(([name, count]) => (
           <Tile
@@ -156,8 +156,8 @@ export function WatchScreen(): JSX.Element {
         <Empty title="Nothing to judge yet">
           <p>
             Every bill is held against what the model of the cache says, and every series of requests against
-            what is usual for it. Both begin with the first requests; alerts need a few quarters of an hour of
-            them.
+            what is usual for it. Both begin with the first requests after the gateway was started, so send
+            some through it; alerts need a few quarters of an hour of them.
           </p>
         </Empty>
       ) : (
