@@ -26,7 +26,7 @@ export interface PostgresLedgerOptions extends KeepingOptions {
   readonly url: string;
   /** File in which records wait while the server is away; its folder is made where it is missing. */
   readonly spoolFile: string;
-  /** The most that it may become, in bytes. @default 256 MiB */
+  /** The most that it may become, in bytes. @default 1 GiB */
   readonly spoolBytesMax?: number;
   /** How long an answer of the server may take, in ms. @default 25_000 */
   readonly answerMs?: number;
@@ -42,7 +42,7 @@ export interface PostgresLedgerPorts {
 const BATCH_ROWS_MAX = 300;
 
 const WAITING_CHARACTERS_MAX = 64 * 1024 * 1024;
-const SPOOL_BYTES_MAX = 256 * 1024 * 1024;
+const SPOOL_BYTES_MAX = 1024 * 1024 * 1024;
 
 /** When what is too old is removed, and the pause between two parts of it, in ms. */
 const RETENTION = { firstMs: 60_000, pauseMs: 250 };
