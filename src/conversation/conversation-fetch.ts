@@ -101,6 +101,12 @@ interface Call {
 
 const NO_CALL: Call = { url: '', init: {}, isStream: false, begin: () => undefined };
 
+/** A request that is on its way: what the client gets, and when its turn has been kept. */
+interface Begun {
+  readonly response: Promise<Response>;
+  readonly kept: Promise<unknown>;
+}
+
 /** The requests of one agent as what is said in one conversation. */
 class AgentRequests {
   readonly #options: ConversationFetchOptions;
@@ -150,20 +156,25 @@ class AgentRequests {
     return this.#chat;
   }
 
+  /** One after the other, whatever the client does: each request extends the one before. */
   async answer(url: string, init: RequestInit, body: JsonObject): Promise<Response> {
-    await this.#keeping;
+    const begun = this.#keeping.then(() => this.#begin(url, init, body));
+    this.#keeping = begun.then(({ kept }) => kept);
+    return (await begun).response;
+  }
+
+  #begin(url: string, init: RequestInit, body: JsonObject): Begun {
     const { promise, resolve, reject } = Promise.withResolvers<Response>();
     this.#call = { url, init, isStream: body['stream'] === true, begin: resolve };
     const saying = this.#say(body);
-    this.#keeping = saying.catch((error: unknown) => this.#tellLate(error));
+    const kept = saying.catch((error: unknown) => this.#tellLate(error));
     // Whoever comes first: the beginning of a stream, or the end of everything.
     saying.then((answer) => resolve(Response.json(answer)), reject);
-    try {
-      return await promise;
-    } catch (error) {
+    const response = promise.catch((error: unknown) => {
       if (error instanceof RefusedError) return error.response;
       throw error;
-    }
+    });
+    return { response, kept };
   }
 
   /** Somebody who has had the stream already is not told any more that the turn could not be saved. */

@@ -1,11 +1,11 @@
-import { totalInputTokens, type JsonObject, type Ttl } from '../core/index.ts';
+import type { JsonObject, Ttl } from '../core/index.ts';
 import type { RequestParts } from '../planner/index.ts';
 import { createId, systemClock, systemRandom, type Clock } from '../runtime/index.ts';
 import { weighCut, type BreakEven } from './break-even.ts';
 import { foldedAnswer, hasThreshold, instructionsIn, withThreshold } from './compaction.ts';
 import { cuttingFor } from './cutting.ts';
 import { ConversationError } from './errors.ts';
-import { Fitter, withInstructions, type Ready } from './fit.ts';
+import { Fitter, instructionsFor, withInstructions, type Ready } from './fit.ts';
 import { reportFold } from './fold.ts';
 import { append, readAnswer, readSaid } from './history.ts';
 import { readLimits, type Limits } from './limits.ts';
@@ -22,10 +22,10 @@ import type {
   TurnRecord,
 } from './options.ts';
 import { priceChange } from './price-change.ts';
-import { unbilled, type Billed } from './read-usage.ts';
+import { promptTokens, unbilled, type Billed } from './read-usage.ts';
 import { Requests, type Asked } from './requests.ts';
 import { Saved } from './saved.ts';
-import { factsOf, readSettings, toBody, type Settings } from './settings.ts';
+import { factsOf, hasOtherPrompt, readSettings, toBody, type Settings } from './settings.ts';
 import type { Shortener } from './shorten.ts';
 import { newState, toTotals, type ConversationState } from './state.ts';
 import type { Summaries } from './summaries.ts';
@@ -136,8 +136,9 @@ export class KeptConversation<
   }
 
   preview(content: Content): Body {
-    const said = append(this.#messages, readSaid(this.#messages, content));
-    const messages = withInstructions(said, this.#instructions);
+    const said = readSaid(this.#messages, content);
+    const instructions = instructionsFor(said, this.#instructions);
+    const messages = withInstructions(append(this.#messages, said), instructions);
     return toBody(this.#requests.settings, messages) as unknown as Body;
   }
 
@@ -151,26 +152,22 @@ export class KeptConversation<
   }
 
   priceOf(change: Partial<ConversationPrompt<Body>>): ChangePrice {
+    const next = this.#changed(change);
     const before = this.#requests.plan(this.#messages, 'tail');
-    const after = this.#requests.plan(this.#messages, 'tail', this.#changed(change));
+    const after = this.#requests.plan(this.#messagesBehind(next), 'tail', next);
     return priceChange(before, after, this.#clock.nowMs());
   }
 
   change(change: Partial<ConversationPrompt<Body>>): void {
     const next = this.#changed(change);
     const before = this.#requests.settings;
-    const { model, tools, system } = before;
-    const isOther =
-      JSON.stringify([next.model, next.tools, next.system]) !== JSON.stringify([model, tools, system]);
-    const wasBound = this.#requests.facts.thinking.isBound;
+    const messages = this.#messagesBehind(next);
     this.#requests.change(next);
-    if (!isOther) return;
-    // Thinking is bound to tools, system text and model: it would be refused or left out behind others (spec 7.4).
-    if (wasBound || this.#requests.facts.thinking.isBound)
-      this.#messages = this.#messages.map(withoutThinking);
+    if (!hasOtherPrompt(before, next)) return;
+    this.#messages = messages;
     this.#summaries.forget();
     // Another model counts everything in another way.
-    const known = next.model === model ? this.#promptTokens : null;
+    const known = next.model === before.model ? this.#promptTokens : null;
     this.#promptTokens = known === null ? null : known + this.#requests.sizes.growth(before, next);
   }
 
@@ -196,18 +193,36 @@ export class KeptConversation<
     return readSettings({ ...settings, ...change });
   }
 
+  /** Thinking is bound to tools, system text and model: it would be refused or left out behind others (spec 7.4). */
+  #messagesBehind(next: Settings): readonly HistoryMessage[] {
+    const { facts, settings } = this.#requests;
+    const isBound = facts.thinking.isBound || factsOf(next).thinking.isBound;
+    return isBound && hasOtherPrompt(settings, next) ? this.#messages.map(withoutThinking) : this.#messages;
+  }
+
   async #say(content: Content): Promise<Answer> {
     const said = readSaid(this.#messages, content);
     await this.#checkpoints?.checkUnchanged();
-    const ready = await this.#fitter.fit(this.state, said);
-    const { maxTokens } = this.#requests.settings;
-    const { messages } = ready;
-    const asked = await this.#requests.ask({ kind: 'turn', messages, maxTokens, use: 'tail' });
+    const { ready, asked } = await this.#ask(said);
     // What was refused must not be sent again: the history stays as it was before it.
     if (asked.answer.stop_reason !== 'refusal') this.#keep(ready, asked);
     await this.#checkpoints?.save(this.state, asked.answer);
     this.#summariseAhead();
     return asked.answer;
+  }
+
+  async #ask(said: HistoryMessage): Promise<{ readonly ready: Ready; readonly asked: Asked<Answer> }> {
+    const { sums, settings } = this.#requests;
+    try {
+      const ready = await this.#fitter.fit(this.state, said);
+      const { messages } = ready;
+      const question = { kind: 'turn', messages, maxTokens: settings.maxTokens, use: 'tail' } as const;
+      return { ready, asked: await this.#requests.ask(question) };
+    } catch (error) {
+      // A summary may have been paid for before, and have kept the cache alive.
+      if (this.#requests.sums !== sums) await this.#checkpoints?.keep(this.state);
+      throw error;
+    }
   }
 
   /** The most that the answer may count in the next prompt. */
@@ -217,13 +232,17 @@ export class KeptConversation<
     return Math.max(estimated, context.outputTokens);
   }
 
-  #keep({ messages, instructions, report }: Ready, { answer, billed }: Asked<Answer>): void {
+  #keep(ready: Ready, { answer, billed }: Asked<Answer>): void {
+    const { messages, instructions, report } = ready;
     const kept = readAnswer(answer.content);
     const folded = kept && foldedAnswer(kept);
     this.#messages = kept ? append(messages, kept) : messages;
-    this.#sentMessages = messages.length;
+    // An answer that the service goes on with grows behind what was sent.
+    this.#sentMessages = messages.at(-1)?.role === 'assistant' ? messages.length - 1 : messages.length;
     this.#instructions = this.#instructions.slice(instructions);
-    this.#promptTokens = billed ? totalInputTokens(billed.context) + this.#answerTokens(kept, billed) : null;
+    this.#promptTokens =
+      billed &&
+      promptTokens(billed.context, billed.isSummed, ready.tokens) + this.#answerTokens(kept, billed);
     if (report) this.#tellCut(report);
     if (folded) this.#fold(messages, folded, billed);
   }

@@ -29,6 +29,14 @@ describe('dropOldest', () => {
     expect(cut?.messages[0]?.content).toEqual([summaryBlock('so far'), { type: 'text', text: 'm4' }]);
   });
 
+  it('leaves more where what fits is too short to be cached, if that is still a large cut', () => {
+    const wide = { ...budget, tokens: 3, leastTokens: 3, mostTokens: 4 };
+    expect(dropOldest(chat, wide)?.messages).toEqual(chat.slice(4));
+    expect(dropOldest(chat, { ...wide, leastTokens: 2 })?.messages).toEqual(chat.slice(6));
+    expect(dropOldest(chat, { ...wide, mostTokens: 3 })?.messages).toEqual(chat.slice(6));
+    expect(dropOldest(chat, { ...wide, tokens: 1 })?.messages).toEqual(chat.slice(4));
+  });
+
   it('has nothing to drop in a first turn', () => {
     expect(dropOldest(chat.slice(0, 1), budget)).toBeNull();
   });

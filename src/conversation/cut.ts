@@ -8,6 +8,9 @@ import { beginsTurn, isToolResult, withoutThinking, type HistoryMessage } from '
 export interface CutBudget {
   readonly tokens: number;
   readonly turns: number;
+  /** Less than this cannot be cached: rather than that up to `mostTokens` may be left. @default none */
+  readonly leastTokens?: number;
+  readonly mostTokens?: number;
   /** Messages at the beginning that stay in any case; tokens and turns are of the others. @default none */
   readonly first?: number;
   /** Billed tokens of messages, by estimate. */
@@ -41,7 +44,8 @@ export function isSummary(block: JsonObject | undefined): block is JsonObject {
 
 /**
  * Where a shorter history may begin, the longest first: at a message of the user that begins a turn; or, within the newest
- * turn, at an answer whose calls and results stay together, with the message that began the turn in front.
+ * turn, at an answer whose calls and results stay together, with the message that began the turn in front. Where the API's
+ * block stands for that message as well, nothing is put in front.
  */
 function startsOf(messages: readonly HistoryMessage[]): readonly Start[] {
   // In front of a block that the API has written there is nothing that could go.
@@ -50,24 +54,26 @@ function startsOf(messages: readonly HistoryMessage[]): readonly Start[] {
     at > first && beginsTurn(message) ? [{ at, head: -1 }] : [],
   );
   const head = messages.findLastIndex(beginsTurn);
+  const isTold = head < 0 && isCompaction(messages[0]?.content[0]);
+  const step = isTold ? first + 1 : head + 2;
   const steps = messages.flatMap((message, at) =>
-    head >= 0 && at > head + 1 && message.role === 'assistant' ? [{ at, head }] : [],
+    (isTold || head >= 0) && at >= step && message.role === 'assistant' ? [{ at, head }] : [],
   );
   return [...turns, ...steps];
 }
 
-/** Instructions that were given on the way stay in force: they follow the first message that is kept. */
+/** Instructions that were given on the way stay in force: they follow the first message of the user that is kept. */
 function carrySystem(
   kept: readonly HistoryMessage[],
   dropped: readonly HistoryMessage[],
 ): readonly HistoryMessage[] {
   const carried = dropped.filter((message) => message.role === 'system');
-  const [first, next, ...rest] = kept;
-  if (!first || carried.length === 0) return kept;
+  const at = kept.findIndex(({ role }) => role === 'user') + 1;
+  if (at === 0 || carried.length === 0) return kept;
   const blocks = carried.flatMap(({ content }) => content);
-  if (next?.role === 'system') return [first, { ...next, content: [...blocks, ...next.content] }, ...rest];
-  const system: HistoryMessage = { role: 'system', content: blocks };
-  return next ? [first, system, next, ...rest] : [first, system];
+  const next = kept[at];
+  if (next?.role === 'system') return kept.with(at, { ...next, content: [...blocks, ...next.content] });
+  return kept.toSpliced(at, 0, { role: 'system', content: blocks });
 }
 
 function keepFrom(messages: readonly HistoryMessage[], { at, head }: Start, summary: JsonObject | null): Cut {
@@ -84,6 +90,8 @@ function keepFrom(messages: readonly HistoryMessage[], { at, head }: Start, summ
   if (!first || !told) return { messages: withSystem, dropped };
   if (isCompaction(told))
     return { messages: [{ role: 'assistant', content: [told] }, ...withSystem], dropped };
+  if (first.role === 'assistant')
+    return { messages: [{ role: 'user', content: [told] }, ...withSystem], dropped };
   const own = isSummary(first.content[0]) ? first.content.slice(1) : first.content;
   return { messages: [{ ...first, content: [told, ...own] }, ...rest], dropped };
 }
@@ -109,19 +117,36 @@ export function dropOldest(
   return cut && { ...cut, messages: [...messages.slice(0, first), ...cut.messages] };
 }
 
+/**
+ * Of what could be left, the longest first, the longest that fits, or one that is longer where that is too short to be cached;
+ * where nothing fits the shortest.
+ */
+function chooseRest<Rest extends { readonly messages: readonly HistoryMessage[] }>(
+  starts: readonly Start[],
+  restFrom: (start: Start) => Rest,
+  { tokens, turns, leastTokens = 0, mostTokens = 0, sizeOf }: CutBudget,
+): Rest | null {
+  let longer: Rest | null = null;
+  let last: Rest | null = null;
+  for (const start of starts) {
+    const rest = restFrom(start);
+    const size = sizeOf(rest.messages);
+    const isAllowed = countTurns(rest.messages) <= turns;
+    if (isAllowed && size <= tokens) return size < leastTokens ? (longer ?? rest) : rest;
+    if (isAllowed && size >= leastTokens && size <= mostTokens) longer = rest;
+    last = rest;
+  }
+  return longer ?? last;
+}
+
 function dropFrom(
   messages: readonly HistoryMessage[],
   budget: CutBudget,
   summary: { readonly block: JsonObject; readonly covers: number } | null,
 ): Cut | null {
-  let last: Cut | null = null;
-  for (const start of startsOf(messages)) {
-    if (summary && start.at > summary.covers) continue;
-    last = keepFrom(messages, start, summary?.block ?? null);
-    const fits = budget.sizeOf(last.messages) <= budget.tokens && countTurns(last.messages) <= budget.turns;
-    if (fits) return last;
-  }
-  return last;
+  const { block = null, covers = Infinity } = summary ?? {};
+  const starts = startsOf(messages).filter(({ at }) => at <= covers);
+  return chooseRest(starts, (start) => keepFrom(messages, start, block), budget);
 }
 
 /**
@@ -129,10 +154,8 @@ function dropFrom(
  * can go. No call is parted from its result there.
  */
 export function compactionPoint(messages: readonly HistoryMessage[], budget: CutBudget): number | null {
-  const points = startsOf(messages).map(({ at }) => at);
-  const fits = (rest: readonly HistoryMessage[]): boolean =>
-    budget.sizeOf(rest) <= budget.tokens && countTurns(rest) <= budget.turns;
-  return points.find((at) => fits(messages.slice(at))) ?? points.at(-1) ?? null;
+  const restFrom = ({ at }: Start) => ({ at, messages: messages.slice(at) });
+  return chooseRest(startsOf(messages), restFrom, budget)?.at ?? null;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { RequestParts } from '../planner/index.ts';
 import type { Clock } from '../runtime/index.ts';
 import { ConversationError } from './errors.ts';
 import { append, appendSystem } from './history.ts';
-import { countTurns, FIT_SHARE, type Limits } from './limits.ts';
+import { countTurns, fitTokens, type Limits } from './limits.ts';
 import type { HistoryMessage } from './message.ts';
 import type { ConversationAnswer, CutReport } from './options.ts';
 import type { Requests } from './requests.ts';
@@ -16,9 +16,16 @@ const FIRST_SHARE = 4;
 /** What is to be sent for something said. */
 export interface Ready {
   readonly messages: readonly HistoryMessage[];
+  /** The most that the prompt should have, as last billed and by estimate. */
+  readonly tokens: number;
   /** How many instructions are in them. */
   readonly instructions: number;
   readonly report: CutReport | null;
+}
+
+/** Instructions follow something that is said: they wait where the service goes on with what it had begun. */
+export function instructionsFor(said: HistoryMessage, waiting: readonly string[]): readonly string[] {
+  return said.content.length === 0 ? [] : waiting;
 }
 
 /** A history with instructions behind what is said last. */
@@ -66,14 +73,22 @@ export class Fitter<Body extends RequestParts, Answer extends ConversationAnswer
     if (state.promptTokens !== null)
       return state.promptTokens + sizes.sum([...said.content, ...instructions], 'high');
     if (state.sums.turns === 0) return this.#shortener.promptTokens(messages);
-    // Nothing of what the model before this one was billed tells what this one will be.
-    return (
-      sizes.pinned(settings, 'high') + sizes.sumMessages(messages, 'high') + sizes.sum(instructions, 'high')
-    );
+    // What was billed before need not be what is next, of another model say: at least it does not make it less.
+    const added = sizes.sumMessages(messages, 'high') + sizes.sum(instructions, 'high');
+    return (sizes.pinned(settings, 'high') + added) * Math.max(1, this.#requests.ratio);
+  }
+
+  /** What is new has never been billed: how much more it may count than it is estimated at. */
+  #margin(state: ConversationState, said: HistoryMessage): number {
+    const { sizes, ratio } = this.#requests;
+    if (state.sums.turns === 0) return 0;
+    const added = withInstructions([said], state.instructions);
+    return (sizes.sumMessages(added, 'high') - sizes.sumMessages(added)) * ratio;
   }
 
   /** @throws ConversationError `TOO_LONG` */
-  async fit(state: ConversationState, said: HistoryMessage): Promise<Ready> {
+  async fit(given: ConversationState, said: HistoryMessage): Promise<Ready> {
+    const state = { ...given, instructions: instructionsFor(said, given.instructions) };
     const { messages: history, sentMessages } = state;
     const messages = append(history, said);
     const tokens = this.#measure(state, messages, said);
@@ -81,19 +96,23 @@ export class Fitter<Body extends RequestParts, Answer extends ConversationAnswer
     const isLong = tokens > this.#shortener.highTokens;
     const instructions = state.instructions.length;
     if (!isLong && countTurns(messages) <= highTurns)
-      return { messages: withInstructions(messages, state.instructions), instructions, report: null };
+      return { messages: withInstructions(messages, state.instructions), tokens, instructions, report: null };
     const reason = isLong ? 'tokens' : 'turns';
-    const long = { messages, history, said, sentMessages, tokens, reason } as const;
+    const instructionTokens = this.#shortener.sizeOf(withInstructions([], state.instructions));
+    const marginTokens = this.#margin(state, said);
+    const added = { instructionTokens, marginTokens };
+    const long = { messages, history, said, sentMessages, tokens, reason, ...added } as const;
     const nowMs = this.#clock.nowMs();
     const shortened = await this.#shortener.shorten(long, this.isWarm(state), this.#ttl, nowMs);
     const kept = withInstructions(shortened?.messages ?? messages, state.instructions);
     const left = this.#shortener.promptTokens(kept);
     // Before the first bill tokens are known so roughly that only what is far too long is refused.
-    if (left > highTokens * (state.sums.turns === 0 ? FIRST_SHARE : FIT_SHARE))
+    const isFirst = state.sums.turns === 0;
+    if (left > (isFirst ? highTokens * FIRST_SHARE : fitTokens(this.#limits, marginTokens)))
       throw new ConversationError(
         'TOO_LONG',
-        `what would be left has about ${left} tokens, and the limit is ${highTokens}: say less at once, or raise highTokens`,
+        `what would be left has about ${left + Math.ceil(marginTokens)} tokens, and the limit is ${highTokens}: say less at once, or raise highTokens`,
       );
-    return { messages: kept, instructions, report: shortened?.report ?? null };
+    return { messages: kept, tokens: left + marginTokens, instructions, report: shortened?.report ?? null };
   }
 }

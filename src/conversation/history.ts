@@ -20,6 +20,14 @@ function refuse(message: string): ConversationError {
   return new ConversationError('BAD_CONTENT', message);
 }
 
+/** Has the service paused in the middle of its own tools (`pause_turn`)? Then it goes on without anything being said. */
+function isPaused(messages: readonly HistoryMessage[]): boolean {
+  const last = messages.at(-1);
+  if (last?.role !== 'assistant' || last.content.some(isToolUse)) return false;
+  const type = String(last.content.at(-1)?.['type']);
+  return type.endsWith('_tool_use') || type.endsWith('_tool_result');
+}
+
 /** Every call has one result, and results come first: the API refuses anything else. */
 function checkResults(content: readonly JsonObject[], pending: readonly string[]): void {
   const results = content.filter(isToolResult);
@@ -35,7 +43,8 @@ function checkResults(content: readonly JsonObject[], pending: readonly string[]
 }
 
 /**
- * What the user says as a message that the API accepts after this history.
+ * What the user says as a message that the API accepts after this history; without content where the service has paused and
+ * is to go on.
  *
  * @throws ConversationError `BAD_CONTENT`, in words.
  */
@@ -46,7 +55,8 @@ export function readSaid(messages: readonly HistoryMessage[], content: Content):
   } catch (error) {
     throw refuse(error instanceof Error ? error.message : String(error));
   }
-  if (blocks.length === 0) throw refuse('nothing is said: there is no block that is not empty');
+  if (blocks.length === 0 && !isPaused(messages))
+    throw refuse('nothing is said: there is no block that is not empty');
   checkResults(blocks, pendingCalls(messages));
   return { role: 'user', content: blocks };
 }
@@ -79,6 +89,7 @@ export function append(
   messages: readonly HistoryMessage[],
   message: HistoryMessage,
 ): readonly HistoryMessage[] {
+  if (message.content.length === 0) return messages;
   const at = messages.findLastIndex(({ role }) => role !== 'system');
   const last = messages[at];
   if (last?.role !== message.role) return [...messages, message];

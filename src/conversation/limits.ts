@@ -31,12 +31,15 @@ export interface GivenLimits {
 }
 
 /** What a cut leaves is known by estimate alone: it must stay this far below the limit. */
-export const FIT_SHARE = 0.98;
+const FIT_SHARE = 0.98;
 
 const HIGH_TOKENS = 100_000;
 const LOW_SHARE = 0.4;
 const LOW_SHARE_MAX = 0.75;
 const CACHEABLE_MARGIN = 1.25;
+/** Where the limit is hardly above what can be cached: estimates are off by a few hundredths. */
+const TIGHT_MARGIN = 1.06;
+const TIGHT_SHARE_MAX = 0.95;
 const PICO_PER_USD = 1e12;
 
 function checkPair(name: string, high: number, low: number): void {
@@ -44,9 +47,14 @@ function checkPair(name: string, high: number, low: number): void {
     throw new RangeError(`low${name} must be above 0 and below high${name}, got ${low} and ${high}`);
 }
 
-/** What is left behind a cut should still be long enough to be cached (spec 3). */
+/**
+ * What is left behind a cut should still be long enough to be cached (spec 3): else each request up to that length is paid
+ * in full. Where the limit is too low for that, it is not tried.
+ */
 function lowMark(highTokens: number, minCacheableTokens: number): number {
-  const cacheable = Math.min(minCacheableTokens * CACHEABLE_MARGIN, highTokens * LOW_SHARE_MAX);
+  const tight = minCacheableTokens * TIGHT_MARGIN;
+  const roomy = Math.min(minCacheableTokens * CACHEABLE_MARGIN, highTokens * LOW_SHARE_MAX);
+  const cacheable = tight > highTokens * TIGHT_SHARE_MAX ? 0 : Math.max(tight, roomy);
   return Math.floor(Math.max(highTokens * LOW_SHARE, cacheable));
 }
 
@@ -75,4 +83,13 @@ export function readLimits(given: GivenLimits, facts: ModelFacts, nowMs: number)
 
 export function countTurns(messages: readonly HistoryMessage[]): number {
   return messages.filter(beginsTurn).length;
+}
+
+/**
+ * The most tokens that a prompt may have by estimate.
+ *
+ * @param marginTokens what is new in it may count so much more
+ */
+export function fitTokens({ highTokens }: Limits, marginTokens: number): number {
+  return Math.min(highTokens * FIT_SHARE, highTokens - marginTokens);
 }

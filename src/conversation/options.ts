@@ -160,8 +160,9 @@ export interface Conversation<
   /** The newest thousand requests. */
   readonly turns: readonly TurnRecord[];
   /**
-   * Says something, sends the request, and keeps both it and the answer. Tool results are said like everything else. One
-   * call waits for the one before. Where sending fails, nothing was said.
+   * Says something, sends the request, and keeps both it and the answer. Tool results are said like everything else. Where the
+   * service has paused while it ran tools of its own (`pause_turn`), an empty list has it go on. One call waits for the one
+   * before. Where sending fails, nothing was said.
    *
    * @throws ConversationError; whatever `send` throws.
    */

@@ -8,7 +8,6 @@ import {
   readPrompt,
   sweepExpired,
   toCacheRequest,
-  totalInputTokens,
   type BlockPath,
   type Breakpoint,
   type CacheEntry,
@@ -17,10 +16,10 @@ import {
   type JsonObject,
   type PrefixChain,
   type Prompt,
-  type TokenCounts,
   type Ttl,
 } from '../core/index.ts';
 import { sha256Text } from '../runtime/index.ts';
+import { promptTokens, type Billed } from './read-usage.ts';
 import type { Sizes } from './sizes.ts';
 
 /** The longest prefix of a prompt that can be read now. */
@@ -122,11 +121,13 @@ export class PrefixBook {
     return { paths, outcome, warm, prompt, chain, breakpoints, estimatedTokens };
   }
 
-  /** Takes over what an answered request has written; `tokens` are those billed, null where nothing was said. */
-  settle(planned: PlannedRequest, tokens: TokenCounts | null, startMs: number, readyMs: number): void {
-    if (tokens && tokens.readTokens + tokens.write5mTokens + tokens.write1hTokens === 0) return;
+  /** Takes over what an answered request has written; null where nothing was said of its tokens. */
+  settle(planned: PlannedRequest, billed: Billed | null, startMs: number, readyMs: number): void {
+    const { readTokens = 0, write5mTokens = 0, write1hTokens = 0 } = billed?.sent ?? {};
+    if (billed && readTokens + write5mTokens + write1hTokens === 0) return;
     const estimated = planned.chain.cumulativeTokens.at(-1) ?? 0;
-    const ratio = tokens && estimated > 0 ? totalInputTokens(tokens) / estimated : 1;
+    const isKnown = billed && estimated > 0;
+    const ratio = isKnown ? promptTokens(billed.sent, billed.isSummed, estimated) / estimated : 1;
     const chain = scaled(planned.chain, ratio);
     const request = toCacheRequest(planned.prompt, chain, planned.breakpoints);
     const [, state] = cacheStep(this.#state, request, { startMs, readyMs });

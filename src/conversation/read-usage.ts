@@ -22,10 +22,18 @@ export interface Billed {
   /** Of the last pass that gave an answer: how large the context is. */
   readonly context: TokenCounts;
   readonly costPicoUsd: PicoUsd;
+  /** Did the service run tools, and give one sum for the passes around them? */
+  readonly isSummed: boolean;
 }
 
 /** Of an answer that says nothing of its tokens. */
-export const unbilled: Billed = { tokens: noTokens, sent: noTokens, context: noTokens, costPicoUsd: 0n };
+export const unbilled: Billed = {
+  tokens: noTokens,
+  sent: noTokens,
+  context: noTokens,
+  costPicoUsd: 0n,
+  isSummed: false,
+};
 
 function countOf(usage: JsonObject, name: string): number {
   const value = usage[name];
@@ -64,14 +72,20 @@ function readPasses(usage: JsonObject, facts: ModelFacts): readonly Pass[] {
   return passes.length > 0 ? passes : [{ tokens: readTokens(usage), facts, isReply: true }];
 }
 
+/** Has the service run a tool itself, and read all of the prompt again with what it brought (spec 5.3)? */
+function hasServerResult(content: unknown): boolean {
+  const blocks = Array.isArray(content) ? content.filter(isObject) : [];
+  return blocks.some(({ type }) => typeof type === 'string' && type.endsWith('_tool_result'));
+}
+
 /** The bill of an answer; null when it says nothing of its tokens. */
 export function readBill(answer: object, facts: ModelFacts, atMs: number): Billed | null {
-  const { usage } = answer as { readonly usage?: unknown };
+  const { usage, content } = answer as { readonly usage?: unknown; readonly content?: unknown };
   if (!isObject(usage)) return null;
   const passes = readPasses(usage, facts);
   const tokens = passes.reduce((sum, pass) => addTokens(sum, pass.tokens), noTokens);
   if (totalInputTokens(tokens) === 0) return null;
-  const context = {
+  const priced = {
     ...standardPricing(atMs),
     inferenceGeo: stringMember(usage, 'inference_geo'),
     speed: stringMember(usage, 'speed'),
@@ -79,14 +93,22 @@ export function readBill(answer: object, facts: ModelFacts, atMs: number): Bille
   const tools = isObject(usage['server_tool_use']) ? usage['server_tool_use'] : {};
   const searches = countOf(tools, 'web_search_requests');
   const costPicoUsd = passes.reduce((sum, pass, index) => {
-    const bill = billTokens(pass.facts, pass.tokens, context, index === 0 ? searches : 0);
+    const bill = billTokens(pass.facts, pass.tokens, priced, index === 0 ? searches : 0);
     return sum + bill.totalPicoUsd;
   }, 0n);
+  const replies = passes.filter(({ isReply }) => isReply).length;
   const last = passes.findLast(({ isReply }) => isReply) ?? passes.at(-1);
   return {
     tokens,
     sent: passes[0]?.tokens ?? tokens,
     context: last?.tokens ?? tokens,
     costPicoUsd,
+    isSummed: replies < 2 && hasServerResult(content),
   };
+}
+
+/** Tokens of the prompt of a pass. Where passes are summed there are two at least, and all begin with the prompt. */
+export function promptTokens(pass: TokenCounts, isSummed: boolean, expectedTokens: number): number {
+  const total = totalInputTokens(pass);
+  return isSummed ? Math.min(Math.ceil(total / 2), expectedTokens) : total;
 }

@@ -1,11 +1,11 @@
-import { toUsd, totalInputTokens, type JsonObject, type ModelFacts, type Ttl } from '../core/index.ts';
+import { toUsd, type JsonObject, type ModelFacts, type Ttl } from '../core/index.ts';
 import type { RequestParts } from '../planner/index.ts';
 import type { Clock } from '../runtime/index.ts';
 import type { HistoryMessage } from './message.ts';
 import { forCompaction, headersFor } from './compaction.ts';
 import type { ConversationAnswer, ConversationBehaviour, TurnRecord } from './options.ts';
 import { markBody, PrefixBook, type BreakpointUse, type PlannedRequest } from './prefix-book.ts';
-import { readBill, type Billed } from './read-usage.ts';
+import { promptTokens, readBill, type Billed } from './read-usage.ts';
 import { factsOf, toBody, type Settings } from './settings.ts';
 import { Sizes } from './sizes.ts';
 import { addTokens, type ConversationState, type Sums } from './state.ts';
@@ -127,9 +127,10 @@ export class Requests<Body extends RequestParts, Answer extends ConversationAnsw
     const sent = await (isPlain ? send(marked) : send(marked, { headers, kind }));
     const answer = await toAnswer(sent, kind === 'turn' ? onEvent : () => undefined);
     const billed = readBill(answer, facts, atMs);
-    this.book.settle(planned, billed?.sent ?? null, atMs, clock.nowMs());
+    this.book.settle(planned, billed, atMs, clock.nowMs());
     if (billed && planned.estimatedTokens > 0) {
-      const ratio = totalInputTokens(billed.sent) / planned.estimatedTokens;
+      const expected = planned.chain.cumulativeTokens.at(-1) ?? 0;
+      const ratio = promptTokens(billed.sent, billed.isSummed, expected) / planned.estimatedTokens;
       this.#ratio = Math.min(RATIO_MAX, Math.max(RATIO_MIN, ratio));
     }
     const record: TurnRecord = {

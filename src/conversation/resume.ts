@@ -106,7 +106,9 @@ export async function resumeConversation<
   const changePrice = changes.length > 0 ? kept.priceOf(given) : null;
   kept.change(given);
   const nowMs = clock.nowMs();
-  const planned = replan(state, settings, new PrefixBook(ttl, state.entries), nowMs);
+  // A change may have taken thinking out of the history.
+  const changed = kept.state;
+  const planned = replan(changed, settings, new PrefixBook(ttl, state.entries), nowMs);
   const { warm } = planned;
   const unchanged = warm ? 'warm' : 'cold';
   const report: ResumeReport = {
@@ -116,7 +118,7 @@ export async function resumeConversation<
     changes,
     changePrice,
     historyUsd: toUsd(inputCost(planned, nowMs)),
-    warmHistoryUsd: warmCost(planned, state, settings, ttl, nowMs),
+    warmHistoryUsd: warmCost(planned, changed, settings, ttl, nowMs),
     savedMs,
   };
   return { conversation: kept, report };

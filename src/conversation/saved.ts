@@ -50,4 +50,9 @@ export class Saved {
       this.#report(`conversation ${this.#id} could not be saved: ${reason}`);
     }
   }
+
+  /** Saves what was billed besides turns; whatever goes wrong is told, and the next turn says it again. */
+  async keep(state: ConversationState): Promise<void> {
+    await this.save(state, null).catch((error: unknown) => this.#report(String(error)));
+  }
 }

@@ -60,6 +60,13 @@ export function factsOf({ model }: Settings): ModelFacts {
   return resolveModel(model).facts;
 }
 
+/** Is what stands before the messages another? */
+export function hasOtherPrompt(before: Settings, after: Settings): boolean {
+  return (['model', 'tools', 'system'] as const).some(
+    (part) => JSON.stringify(before[part]) !== JSON.stringify(after[part]),
+  );
+}
+
 /** The request without markers. */
 export function toBody(settings: Settings, messages: readonly HistoryMessage[]): JsonObject {
   const { model, maxTokens, system, tools, parameters } = settings;

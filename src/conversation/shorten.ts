@@ -14,7 +14,7 @@ import {
   type CutBudget,
 } from './cut.ts';
 import { pendingCalls } from './history.ts';
-import { FIT_SHARE, type Limits } from './limits.ts';
+import { fitTokens, type Limits } from './limits.ts';
 import { isToolResult, type HistoryMessage } from './message.ts';
 import type { ConversationAnswer, CutReport, CutStrategy } from './options.ts';
 import type { Requests } from './requests.ts';
@@ -31,6 +31,10 @@ export interface LongHistory {
   /** How many messages of the history were sent last: all but the answer to them. */
   readonly sentMessages: number;
   readonly tokens: number;
+  /** Tokens of instructions, which stand behind what is left. */
+  readonly instructionTokens: number;
+  /** What everything new may count beyond its estimate. */
+  readonly marginTokens: number;
   readonly reason: CutReport['reason'];
 }
 
@@ -49,6 +53,10 @@ interface Made {
 
 /** Of what may stand behind what is pinned, a cut leaves at least this share to the history. */
 const HISTORY_SHARE_MIN = 0.1;
+/** How far above the shortest prefix that can be cached an estimate has to be. */
+const CACHEABLE_MARGIN_MIN = 1.02;
+
+const OVER_THE_LIMIT = 'the request for it is over the limit';
 
 export interface ShortenerOptions {
   readonly strategy: CutStrategy;
@@ -108,13 +116,21 @@ export class Shortener<Body extends RequestParts, Answer extends ConversationAns
     return tokens + requestTokens <= limits.highTokens;
   }
 
-  #budget(messages: readonly HistoryMessage[], reservedTokens: number): CutBudget {
+  /**
+   * @param reservedTokens for what will stand before or behind the messages that stay
+   * @param marginTokens that may be more than is estimated
+   */
+  #budget(messages: readonly HistoryMessage[], reservedTokens: number, marginTokens: number): CutBudget {
     const { highTokens, lowTokens, lowTurns, firstTurns } = this.#options.limits;
     const first = firstMessages(messages, firstTurns);
     const pinned = this.#pinnedTokens + this.sizeOf(messages.slice(0, first));
     const low = Math.max(lowTokens, pinned + HISTORY_SHARE_MIN * (highTokens - pinned));
+    const most = fitTokens(this.#options.limits, marginTokens);
+    const cacheable = this.#requests.facts.minCacheableTokens * CACHEABLE_MARGIN_MIN;
     return {
-      tokens: low - pinned - reservedTokens,
+      tokens: Math.min(low, most) - pinned - reservedTokens,
+      leastTokens: cacheable - pinned,
+      mostTokens: Math.min((low + highTokens) / 2, most) - pinned - reservedTokens,
       turns: Math.max(1, lowTurns - firstTurns),
       first,
       sizeOf: (messages) => this.sizeOf(messages),
@@ -123,7 +139,7 @@ export class Shortener<Body extends RequestParts, Answer extends ConversationAns
 
   /** The cut that `drop-oldest` would make. */
   preview(messages: readonly HistoryMessage[]): Cut | null {
-    return dropOldest(messages, this.#budget(messages, 0));
+    return dropOldest(messages, this.#budget(messages, 0, 0));
   }
 
   /** null where nothing can go. */
@@ -166,7 +182,7 @@ export class Shortener<Body extends RequestParts, Answer extends ConversationAns
   async #make(long: LongHistory): Promise<Made> {
     const { strategy } = this.#options;
     const made = { strategy, fallback: null, summaryPicoUsd: 0n };
-    const budget = this.#budget(long.messages, 0);
+    const budget = this.#budget(long.messages, long.instructionTokens, long.marginTokens);
     const plain = dropOldest(long.messages, budget);
     if (strategy === 'drop-oldest') return { ...made, cut: plain };
     // A summary is paid for: first see whether there is anything that it could stand for.
@@ -192,7 +208,7 @@ export class Shortener<Body extends RequestParts, Answer extends ConversationAns
   #cutBehind(long: LongHistory, summary: Summary): Cut | null {
     return dropOldest(
       long.messages,
-      this.#budget(long.messages, this.sizeOf([{ role: 'user', content: [summary.block] }])),
+      this.#budget(long.messages, long.instructionTokens, long.marginTokens),
       summary,
     );
   }
@@ -207,10 +223,13 @@ export class Shortener<Body extends RequestParts, Answer extends ConversationAns
     const { limits, summaryTokens } = this.#options;
     const cutBehind = (summary: Summary): Cut => keepBehindBlock(long.messages, summary);
     return this.#standIn(long, cutBehind, async () => {
-      const budget = this.#budget(long.messages, Math.min(summaryTokens, limits.lowTokens / 4));
+      const blockTokens = Math.min(summaryTokens, limits.lowTokens / 4);
+      const budget = this.#budget(long.messages, blockTokens + long.instructionTokens, long.marginTokens);
       const point = compactionPoint(long.messages, budget);
       if (point === null) return { problem: 'there is nothing that it could stand for' };
-      return this.#summaries.make(long.messages.slice(0, point), []);
+      const older = long.messages.slice(0, point);
+      if (this.promptTokens(older) > fitTokens(limits, 0)) return { problem: OVER_THE_LIMIT };
+      return this.#summaries.make(older, []);
     });
   }
 
@@ -229,12 +248,16 @@ export class Shortener<Body extends RequestParts, Answer extends ConversationAns
       return { cut: early, strategy, fallback: null, summaryPicoUsd: ahead.costPicoUsd };
     const result = await ask();
     const cut = 'summary' in result ? cutBehind(result.summary) : null;
-    const isShort = cut !== null && this.promptTokens(cut.messages) <= highTokens * FIT_SHARE;
+    const most = fitTokens(limits, long.marginTokens) - long.instructionTokens;
+    const isShort = cut !== null && this.promptTokens(cut.messages) <= most;
     if ('summary' in result && isShort)
       return { cut, strategy, fallback: null, summaryPicoUsd: result.summary.costPicoUsd };
     const why = 'problem' in result ? result.problem : 'what came after it was too long still';
     const fallback = `no summary could take their place, so the oldest turns were dropped: ${why}`;
-    const dropped = dropOldest(long.messages, this.#budget(long.messages, 0));
+    const dropped = dropOldest(
+      long.messages,
+      this.#budget(long.messages, long.instructionTokens, long.marginTokens),
+    );
     return { cut: dropped, strategy: 'drop-oldest', fallback, summaryPicoUsd: 0n };
   }
 
@@ -252,6 +275,6 @@ export class Shortener<Body extends RequestParts, Answer extends ConversationAns
     const sent = history.slice(0, sentMessages);
     const sentTokens = this.promptTokens(sent) + sizes.of(summaryRequest).high;
     if (sent.length > 0 && sentTokens <= limits.highTokens) return this.#summaries.make(sent, []);
-    return { problem: 'the request for it is over the limit' };
+    return { problem: OVER_THE_LIMIT };
   }
 }

@@ -27,7 +27,7 @@ export interface ConversationState {
   readonly instructions: readonly string[];
   /** What it has written to the cache and may still read. */
   readonly entries: readonly CacheEntry[];
-  /** Tokens of the whole prompt as last billed, with the answer; null before the first bill and after a change. */
+  /** Tokens of the whole prompt as last billed, with the answer; null where that is not known, as before the first bill. */
   readonly promptTokens: number | null;
   /** Billed tokens per estimated one. */
   readonly ratio: number;

@@ -239,6 +239,55 @@ describe('compaction on demand', () => {
     await chat.say('And now?');
   });
 
+  it('goes on within one long turn, as often as it has to', async () => {
+    const { chat, emulated, cuts } = begin({ model: 'claude-opus-5-5' });
+    const call = (step: number): object => ({
+      content: [
+        { type: 'thinking', thinking: `Step ${step}.` },
+        { type: 'tool_use', id: `toolu_${step}`, name: 'look', input: { step } },
+      ],
+      stop_reason: 'tool_use',
+    });
+    emulated.script(call(0));
+    chat.instruct('Be short.');
+    await chat.say('Look at everything.');
+    for (let step = 1; cuts.length < 3; step += 1) {
+      emulated.script(call(step));
+      const content = words(250, step);
+      await chat.say([{ type: 'tool_result', tool_use_id: `toolu_${step - 1}`, content }]);
+    }
+    expect(cuts.every(({ strategy, fallback }) => strategy === 'api' && fallback === null)).toBe(true);
+    expect(emulated.exchanges.flatMap(illegalities)).toEqual([]);
+    expect(JSON.stringify(chat.messages)).toContain('Be short.');
+  });
+
+  it('within one long turn is followed by others, where the API is down from then on', async () => {
+    const emulated = new Emulated();
+    const { chat, cuts } = begin({
+      clock: emulated.clock,
+      send: (body) =>
+        asksForSummary(body) && cuts.length > 0
+          ? Promise.reject(new Error('529: overloaded'))
+          : emulated.send(body, asksForSummary(body) ? { summary: 'They looked.' } : undefined),
+    });
+    const call = (step: number): object => ({
+      content: [{ type: 'tool_use', id: `toolu_${step}`, name: 'look', input: { step } }],
+      stop_reason: 'tool_use',
+    });
+    emulated.script(call(0));
+    await chat.say('Look at everything.');
+    for (let step = 1; cuts.length < 3; step += 1) {
+      emulated.script(call(step));
+      if (step % 9 === 0) chat.instruct(`Rule ${step}.`);
+      const content = words(250, step);
+      await chat.say([{ type: 'tool_result', tool_use_id: `toolu_${step - 1}`, content }]);
+    }
+    expect(cuts.map(({ strategy }) => strategy)).toEqual(['api', 'drop-oldest', 'drop-oldest']);
+    expect(cuts.at(-1)?.summary).toBe('They looked.');
+    expect(emulated.exchanges.flatMap(illegalities)).toEqual([]);
+    expect(JSON.stringify(chat.messages)).toContain('Rule 9.');
+  });
+
   it('is saved and resumed with its block', async () => {
     const saved = checkpointer({ store: createMemoryStore() });
     const { chat, cuts, given } = begin({ checkpointer: saved, id: 'compacted' });

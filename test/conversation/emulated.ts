@@ -50,6 +50,13 @@ export class Emulated {
     return this.#service.entries().entries;
   }
 
+  /** Tokens of a body's prompt, however often it was read while it was answered. */
+  count(body: object): number {
+    const counted = this.#service.countTokens(body);
+    if ('error' in counted) throw new Error(counted.error.message);
+    return counted.tokens;
+  }
+
   /** @param scripted its answer, in place of the next scripted one */
   readonly send = (
     body: object,

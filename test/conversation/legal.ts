@@ -39,13 +39,18 @@ function resultProblems(
   ];
 }
 
-/** A message with nothing but the API's own summary: it may begin a conversation, and an answer may follow it. */
-function isSummaryAlone({ role, content }: SentMessage): boolean {
-  return role === 'assistant' && content.length === 1 && content[0]?.['type'] === 'compaction';
+/** An answer that begins with the API's own summary may begin a conversation. */
+function beginsWithSummary({ role, content }: SentMessage): boolean {
+  return role === 'assistant' && content[0]?.['type'] === 'compaction';
+}
+
+/** Another answer may follow one with nothing but that. */
+function isSummaryAlone(message: SentMessage): boolean {
+  return beginsWithSummary(message) && message.content.length === 1;
 }
 
 function problemsOf(message: SentMessage, before: SentMessage | undefined): readonly string[] {
-  const isFirst = before === undefined && isSummaryAlone(message);
+  const isFirst = before === undefined && beginsWithSummary(message);
   const follows = before && isSummaryAlone(before) && message.role !== 'system';
   const wrong = [
     ...(isFirst || follows ? [] : speakerProblems(message, before?.role)),

@@ -9,17 +9,23 @@ import {
 import { seededRandom } from '../../src/runtime/index.ts';
 import { asksForSummary, Emulated, inputTokens, words, type EmulatedMessage } from './emulated.ts';
 
-/** One turn of a chat that has been fixed beforehand, so that everybody gets the same answers. */
-export interface ChatTurn {
-  readonly said: string;
-  readonly answer: string;
+/**
+ * One request of a chat that has been fixed beforehand, so that everybody gets the same answers: what the user says, or what
+ * tools have brought.
+ */
+export interface ChatStep {
+  readonly said: readonly JsonObject[];
+  readonly answer: readonly JsonObject[];
   readonly gapMs: number;
 }
 
 export interface Script {
   readonly model: string;
   readonly system: string;
-  readonly turns: readonly ChatTurn[];
+  readonly tools: readonly JsonObject[];
+  readonly steps: readonly ChatStep[];
+  /** What a summary says, whatever it stands for. */
+  readonly summary: string;
   /** The limit of everybody who has one, in tokens. */
   readonly highTokens: number;
 }
@@ -28,73 +34,115 @@ export interface Script {
 export interface Outcome {
   readonly costs: readonly number[];
   readonly inputUsd: number;
+  readonly readTokens: number;
+  readonly inputTokens: number;
   readonly hitRatio: number;
+  /** The longest prompt. */
+  readonly largestTokens: number;
   readonly cuts: number;
-  /** The turn with the first cut. */
+  /** The request with the first cut. */
   readonly firstCut: number;
 }
 
-/** Somebody who says one thing after the other; gives the answers of every request that a turn took. */
-type Talk = (turn: ChatTurn) => Promise<void>;
+/** Somebody who says one thing after the other. */
+type Talk = (step: ChatStep) => Promise<void>;
+
+export function textBlock(text: string): JsonObject {
+  return { type: 'text', text };
+}
 
 /** A chat of so many turns, with pauses below five minutes. */
 export function makeChat(turnCount: number, seed: number, model: string): Script {
   const random = seededRandom(seed);
   const between = (low: number, high: number): number => Math.round(low + random() * (high - low));
-  const turns = Array.from({ length: turnCount }, (_, index) => ({
-    said: `Question ${index}: ${words(between(20, 140), index)}`,
-    answer: words(between(60, 300), index + 1),
+  const steps = Array.from({ length: turnCount }, (_, index) => ({
+    said: [textBlock(`Question ${index}: ${words(between(20, 140), index)}`)],
+    answer: [textBlock(words(between(60, 300), index + 1))],
     gapMs: between(5_000, 280_000),
   }));
-  return { model, system: words(1_500), turns, highTokens: 24_000 };
+  return { model, system: words(1_500), tools: [], steps, summary: words(300, 7), highTokens: 24_000 };
 }
 
 const MARKER = { cache_control: { type: 'ephemeral' } };
-const text = (role: string, value: string, marker: object = {}): JsonObject => ({
-  role,
-  content: [{ type: 'text', text: value, ...marker }],
-});
 
-/** The window of the article: the last turns, a marker message behind them once they are long enough. */
+/** What stands before the messages, the same for everybody. */
+function promptOf({ model, system, tools }: Script): JsonObject {
+  return { model, max_tokens: 1_024, system, ...(tools.length > 0 && { tools }) };
+}
+
+const user = (content: readonly JsonObject[]): JsonObject => ({ role: 'user', content });
+const assistant = (content: readonly JsonObject[]): JsonObject => ({ role: 'assistant', content });
+const hasBlock = (blocks: readonly JsonObject[], type: string): boolean =>
+  blocks.some((block) => block['type'] === type);
+
+/** A third of the characters that are said, as the article counts. */
+function articleTokens(messages: readonly JsonObject[]): number {
+  const texts = messages.map(
+    ({ content }) => JSON.stringify(content).length - '[{"type":"text","text":""}]'.length,
+  );
+  return texts.reduce((sum, length) => sum + length, 0) / 3;
+}
+
+/**
+ * The window of the article: the last turns, a marker message behind them once they are long enough. Its class holds texts
+ * alone. Here a turn holds its calls of tools and what they brought as well, for without that nobody could give the same
+ * answers; and the marker message stands still while a turn has its tools called, so that there it is read.
+ */
 const articleWindow =
   (turnsMax: number) =>
-  (emulated: Emulated, { model, system }: Script): Talk => {
-    const history: { readonly said: string; readonly answer: string; readonly tokens: number }[] = [];
+  (emulated: Emulated, script: Script): Talk => {
+    const history: (readonly JsonObject[])[] = [];
+    let turn: JsonObject[] = [];
     return async ({ said, answer }) => {
-      const tokens = history.reduce((sum, turn) => sum + turn.tokens, 0);
-      const messages = history.flatMap((turn) => [text('user', turn.said), text('assistant', turn.answer)]);
-      if (tokens >= 5_000) messages.push(text('user', '[Conversation context above]', MARKER));
-      messages.push(text('user', said));
-      await emulated.send({ model, max_tokens: 1_024, system, messages });
-      history.push({ said, answer, tokens: (said.length + answer.length) / 3 });
+      turn.push(user(said));
+      const held = history.flat();
+      const marked = user([{ ...textBlock('[Conversation context above]'), ...MARKER }]);
+      const messages = [...held, ...(articleTokens(held) >= 5_000 ? [marked] : []), ...turn];
+      await emulated.send({ ...promptOf(script), messages });
+      turn.push(assistant(answer));
+      if (hasBlock(answer, 'tool_use')) return;
+      history.push(turn);
+      turn = [];
       if (history.length > turnsMax) history.shift();
     };
   };
 
 /** All of the history, with automatic caching. */
-function unbounded(emulated: Emulated, { model, system }: Script): Talk {
+function unbounded(emulated: Emulated, script: Script): Talk {
   const messages: JsonObject[] = [];
   return async ({ said, answer }) => {
-    messages.push(text('user', said));
-    await emulated.send({ model, max_tokens: 1_024, ...MARKER, system, messages });
-    messages.push(text('assistant', answer));
+    messages.push(user(said));
+    await emulated.send({ ...promptOf(script), ...MARKER, messages });
+    messages.push(assistant(answer));
   };
 }
 
-/** The oldest turns go as soon as the limit is reached, no more than must; automatic caching, and a marker on the system. */
-function dropEachTurn(emulated: Emulated, { model, system, highTokens }: Script): Talk {
+/** Where the second turn begins; -1 where there is only one. */
+function secondTurn(messages: readonly JsonObject[]): number {
+  return messages.findIndex(
+    ({ role, content }, index) =>
+      index > 0 && role === 'user' && !hasBlock(content as readonly JsonObject[], 'tool_result'),
+  );
+}
+
+/**
+ * The oldest turns go as soon as the limit is reached, no more than must; automatic caching, and a marker on the system. How
+ * many tokens a character has is known from the last bill.
+ */
+function dropEachTurn(emulated: Emulated, script: Script): Talk {
+  const marked = [{ ...textBlock(script.system), ...MARKER }];
+  const lengthOf = (list: readonly JsonObject[]): number => JSON.stringify(list).length;
+  const promptLength = script.system.length + lengthOf(script.tools);
   let messages: JsonObject[] = [];
-  let last = 0;
+  let tokensPerCharacter = 0;
   return async ({ said, answer }) => {
-    messages.push(text('user', said));
-    while (last > highTokens - 700 && messages.length > 2) {
-      last -= Math.round((JSON.stringify(messages[0]).length + JSON.stringify(messages[1]).length) * 0.65);
-      messages = messages.slice(2);
-    }
-    const marked = [{ type: 'text', text: system, ...MARKER }];
-    const sent = await emulated.send({ model, max_tokens: 1_024, ...MARKER, system: marked, messages });
-    last = inputTokens(sent);
-    messages.push(text('assistant', answer));
+    messages.push(user(said));
+    const tokens = (): number => (promptLength + lengthOf(messages)) * tokensPerCharacter;
+    for (let at = secondTurn(messages); at > 0 && tokens() > script.highTokens; at = secondTurn(messages))
+      messages = messages.slice(at);
+    const sent = await emulated.send({ ...promptOf(script), ...MARKER, system: marked, messages });
+    tokensPerCharacter = inputTokens(sent) / (promptLength + lengthOf(messages));
+    messages.push(assistant(answer));
   };
 }
 
@@ -106,19 +154,19 @@ export interface Marks {
 }
 
 function ours(strategy: CutStrategy, onCut: () => void, marks: Marks) {
-  return (emulated: Emulated, { model, system, highTokens }: Script): Talk => {
+  return (emulated: Emulated, { model, system, tools, summary, highTokens }: Script): Talk => {
     const chat = conversation({
       model,
       maxTokens: 1_024,
       system,
+      tools,
       highTokens,
       ...marks,
       strategy,
       summaryTokens: 1_000,
       clock: emulated.clock,
       onCut,
-      send: (body) =>
-        asksForSummary(body) ? emulated.send(body, { text: words(300, 7) }) : emulated.send(body),
+      send: (body) => (asksForSummary(body) ? emulated.send(body, { text: summary }) : emulated.send(body)),
     });
     return async ({ said }) => {
       await chat.say(said);
@@ -186,24 +234,30 @@ export async function runChat(script: Script, talker: Talker, marks: Marks = {})
     api: ours('api', count, marks),
   }[talker];
   const talk = begin(emulated, script);
-  let read = 0;
+  let readTokens = 0;
   let total = 0;
-  for (const turn of script.turns) {
-    emulated.clock.advance(turn.gapMs);
+  let largestTokens = 0;
+  for (const step of script.steps) {
+    emulated.clock.advance(step.gapMs);
     const before = emulated.exchanges.length;
-    emulated.script({ text: turn.answer });
-    await talk(turn);
+    const calls = hasBlock(step.answer, 'tool_use');
+    emulated.script({ content: step.answer, stop_reason: calls ? 'tool_use' : 'end_turn' });
+    await talk(step);
     const answers = emulated.exchanges.slice(before).map(({ answer }) => answer);
     costs.push(
       answers.reduce((sum, answer) => sum + inputUsd(script.model, answer, emulated.clock.nowMs()), 0),
     );
-    read += answers.reduce((sum, { usage }) => sum + usage.cache_read_input_tokens, 0);
+    readTokens += answers.reduce((sum, { usage }) => sum + usage.cache_read_input_tokens, 0);
     total += answers.reduce((sum, answer) => sum + inputTokens(answer), 0);
+    largestTokens = Math.max(largestTokens, ...answers.map(inputTokens));
   }
   return {
     costs,
     inputUsd: costs.reduce((sum, cost) => sum + cost, 0),
-    hitRatio: read / total,
+    readTokens,
+    inputTokens: total,
+    hitRatio: readTokens / total,
+    largestTokens,
     cuts,
     firstCut,
   };

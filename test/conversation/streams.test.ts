@@ -1,9 +1,5 @@
-import { createAnthropic } from '@ai-sdk/anthropic';
 import Anthropic from '@anthropic-ai/sdk';
-import { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema';
-import { isStepCount, streamText, tool } from 'ai';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { z } from 'zod';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import {
   conversation,
@@ -14,7 +10,6 @@ import {
 import type { JsonObject } from '../../src/core/index.ts';
 import { startServers, words, type Servers } from '../clients/servers.ts';
 import type { SentMessage } from './emulated.ts';
-import { illegalities } from './legal.ts';
 
 const MODEL = 'claude-opus-5-5';
 type Streamed = Anthropic.Messages.MessageStreamParams;
@@ -22,15 +17,11 @@ type Streamed = Anthropic.Messages.MessageStreamParams;
 let servers: Servers;
 let client: Anthropic;
 beforeAll(async () => {
-  vi.stubGlobal('AI_SDK_LOG_WARNINGS', false);
   servers = await startServers();
   client = new Anthropic({ apiKey: 'k', baseURL: servers.emulatorUrl, maxRetries: 0 });
 });
 beforeEach(() => servers.reset());
-afterAll(async () => {
-  vi.unstubAllGlobals();
-  await servers.close();
-});
+afterAll(() => servers.close());
 
 const RICH = {
   content: [
@@ -177,87 +168,20 @@ describe('events', () => {
   });
 });
 
-const STEPS = 12;
-describe('an agent that streams, through a fetch, with one cut', () => {
-  let cuts: CutReport[];
+describe('an agent that streams, through a fetch', () => {
   let bodies: (JsonObject & { readonly messages: readonly SentMessage[] })[];
+  beforeEach(() => {
+    bodies = [];
+  });
   function agentFetch(): ConversationFetch {
     const recording: typeof fetch = async (input, init) => {
       bodies.push(JSON.parse(init?.body as string) as (typeof bodies)[number]);
       return fetch(input, init);
     };
-    return conversationFetch({
-      fetch: recording,
-      highTokens: 1_000,
-      lowTokens: 700,
-      onCut: (report) => cuts.push(report),
-    });
+    return conversationFetch({ fetch: recording, highTokens: 1_000, lowTokens: 700 });
   }
-  beforeEach(async () => {
-    cuts = [];
-    bodies = [];
-    const calls = Array.from({ length: STEPS }, (_, drawer) => ({
-      content: [{ type: 'tool_use', id: `toolu_${drawer}`, name: 'open_drawer', input: { drawer } }],
-      stop_reason: 'tool_use',
-    }));
-    await servers.script(...calls, { text: 'All are empty.' });
-  });
-  function checkRun(agent: ConversationFetch): void {
-    expect(cuts.length).toBeGreaterThan(0);
-    expect(bodies).toHaveLength(STEPS + 1);
-    for (const body of bodies) {
-      expect(body['stream']).toBe(true);
-      expect(illegalities({ body } as never)).toEqual([]);
-    }
-    expect(agent.conversation()?.totals).toMatchObject({ turns: STEPS + 1 });
-    expect(agent.conversation()?.messages.at(-1)).toMatchObject({ content: [{ text: 'All are empty.' }] });
-  }
-
-  test('by the tool runner of the official SDK', async () => {
-    const agent = agentFetch();
-    const runner = new Anthropic({ apiKey: 'k', baseURL: servers.emulatorUrl, fetch: agent });
-    const drawer = betaTool({
-      name: 'open_drawer',
-      description: 'Opens a drawer.',
-      inputSchema: { type: 'object', properties: { drawer: { type: 'number' } }, required: ['drawer'] },
-      run: ({ drawer: number }) => `Drawer ${number}: ${words(40)}`,
-    });
-    const last = await runner.beta.messages
-      .toolRunner({
-        model: MODEL,
-        max_tokens: 500,
-        system: words(300),
-        tools: [drawer],
-        stream: true,
-        messages: [{ role: 'user', content: 'Go through all drawers.' }],
-      })
-      .runUntilDone();
-    expect(last.content).toMatchObject([{ type: 'text', text: 'All are empty.' }]);
-    checkRun(agent);
-  });
-
-  test('by the AI SDK', async () => {
-    const agent = agentFetch();
-    const anthropic = createAnthropic({ apiKey: 'k', baseURL: `${servers.emulatorUrl}/v1`, fetch: agent });
-    const openDrawer = tool({
-      description: 'Opens a drawer.',
-      inputSchema: z.object({ drawer: z.number() }),
-      execute: ({ drawer }) => `Drawer ${drawer}: ${words(40)}`,
-    });
-    const result = streamText({
-      model: anthropic(MODEL),
-      instructions: words(300),
-      prompt: 'Go through all drawers.',
-      tools: { open_drawer: openDrawer },
-      stopWhen: isStepCount(STEPS + 5),
-      maxOutputTokens: 500,
-    });
-    expect(await result.text).toBe('All are empty.');
-    checkRun(agent);
-  });
 
   test('gets pieces before the message is whole; a stream that breaks off is tried again as if nothing had been', async () => {
-    await servers.reset();
     const agent = agentFetch();
     const talker = new Anthropic({ apiKey: 'k', baseURL: servers.emulatorUrl, fetch: agent, maxRetries: 0 });
     const body = { model: MODEL, max_tokens: 100, messages: [{ role: 'user' as const, content: 'Hello?' }] };
@@ -287,7 +211,6 @@ describe('an agent that streams, through a fetch, with one cut', () => {
   });
 
   test('that tries again says its instructions once', async () => {
-    await servers.reset();
     const agent = agentFetch();
     const talker = new Anthropic({ apiKey: 'k', baseURL: servers.emulatorUrl, fetch: agent, maxRetries: 0 });
     const messages = [
@@ -306,7 +229,6 @@ describe('an agent that streams, through a fetch, with one cut', () => {
   });
 
   test('that gives up in the middle leaves the conversation as it was', async () => {
-    await servers.reset();
     const agent = agentFetch();
     const talker = new Anthropic({ apiKey: 'k', baseURL: servers.emulatorUrl, fetch: agent, maxRetries: 0 });
     const body = { model: MODEL, max_tokens: 100, messages: [{ role: 'user' as const, content: 'Hello?' }] };
@@ -317,5 +239,28 @@ describe('an agent that streams, through a fetch, with one cut', () => {
     await servers.script({ text: 'Hi.' });
     await talker.messages.stream(body).finalMessage();
     expect(agent.conversation()?.messages).toHaveLength(2);
+  });
+
+  test('that asks two things at once gets each answer where it belongs, one after the other', async () => {
+    const headers: (string | null)[] = [];
+    const agent = conversationFetch({
+      fetch: async (input, init) => {
+        headers.push(new Headers(init?.headers).get('x-asked'));
+        return fetch(input, init);
+      },
+    });
+    const talker = new Anthropic({ apiKey: 'k', baseURL: servers.emulatorUrl, fetch: agent, maxRetries: 0 });
+    await servers.script({ text: 'One.' }, { text: 'Two.' }, { text: 'Three.' });
+    const asked = ['first', 'second', 'third'].map(async (name, index) => {
+      const messages = [{ role: 'user' as const, content: name }];
+      const body = { model: MODEL, max_tokens: 100, messages };
+      const options = { headers: { 'x-asked': name } };
+      if (index === 1) return talker.messages.create(body, options);
+      return talker.messages.stream(body, options).finalMessage();
+    });
+    const texts = (await Promise.all(asked)).map(({ content }) => content[0]);
+    expect(texts).toMatchObject([{ text: 'One.' }, { text: 'Two.' }, { text: 'Three.' }]);
+    expect(headers).toEqual(['first', 'second', 'third']);
+    expect(agent.conversation()?.messages).toHaveLength(6);
   });
 });
