@@ -314,6 +314,17 @@ describe('a try that failed', () => {
     expect(missOf(second)).toBe('never_written');
   });
 
+  it('is none from its status on, though its body is still to come', async () => {
+    const engine = createTestEngine();
+    const first = openWith(engine, BODY);
+    begin(first, 529);
+    const second = await ask(engine);
+    expect(second.misses).toMatchObject([{ reason: 'never_written' }]);
+    first.complete();
+    expect((await engine.ledger.next()).status).toBe(529);
+    expect((await ask(engine)).prediction?.readTokens).toBe(4_000);
+  });
+
   it('without any answer is no write that happened', async () => {
     const engine = createTestEngine();
     openWith(engine, BODY).fail('connect ECONNREFUSED');

@@ -1,5 +1,5 @@
 import { stringMember } from '../core/index.ts';
-import type { GateRecord, RequestRecord } from '../ledger/index.ts';
+import type { RequestRecord } from '../ledger/index.ts';
 import { asSent } from '../planner/index.ts';
 import { NOTHING_READ, type BilledUsage, type UsageReading } from '../wire/index.ts';
 import type { Account } from './account.ts';
@@ -15,6 +15,7 @@ import { createRecordId, type Mode } from './options.ts';
 import { modeOf, routeOf, scopeOf, tagsOf, timesOf, type IncomingMessageRequest } from './request-facts.ts';
 import {
   addedTypes,
+  addsMarkers,
   ANSWERED,
   leaveUntouched,
   prepare,
@@ -46,6 +47,7 @@ class OpenExchange implements Exchange {
   #tap: ResponseTap | null = null;
   #firstByteMs: number | null = null;
   #isResent = false;
+  #isCancelled = false;
   #isOver = false;
 
   /** Step 1: whose request is it, what would caching do for it, and which bytes go out? */
@@ -65,7 +67,7 @@ class OpenExchange implements Exchange {
       return;
     }
     this.#read = read;
-    this.#tryOwn(() => (this.#pass = new GatePass(context, read, this.#mode, request.headers)));
+    this.#pass = this.#tryOwn(() => new GatePass(context, read, this.#mode, request.headers));
     if (!this.#pass?.mustWait) this.#plan(read);
   }
 
@@ -115,12 +117,11 @@ class OpenExchange implements Exchange {
   /** Step 2: the response begins; from now on what the request wrote can be read (spec 4.4). */
   responseStart(response: ResponseFacts): 'pass' | 'hold' {
     this.#response = response;
-    const { analysis, isApplied } = this.#prepared;
-    const hasOurs = isApplied && (analysis?.plan.added.length ?? 0) > 0;
-    const isOurs = !this.#isResent && (hasOurs || this.#report.asking !== null);
+    const isOurs = !this.#isResent && (addsMarkers(this.#prepared) || this.#report.asking !== null);
     if (response.status === 400 && isOurs) return 'hold';
     this.#beginResponse(response);
-    this.#tryOwn(() => (response.status < 400 ? this.#beginEntries() : this.#pass?.fail()));
+    if (response.status < 400) this.#tryOwn(() => this.#beginEntries());
+    else this.#writeNothing();
     this.#tryOwn(() => this.#context.keepAlive.refused(this.#scope, response.status));
     return 'pass';
   }
@@ -177,6 +178,14 @@ class OpenExchange implements Exchange {
     if (ticket) this.#context.options.planner.cancel(ticket);
   }
 
+  /** It failed: its entries are taken back before those who wait for them are let go, for they plan anew at once. */
+  #writeNothing(): void {
+    if (!this.#isCancelled) this.#tryOwn(() => this.#cancelEntries());
+    this.#isCancelled = true;
+    this.#report.cancel();
+    this.#tryOwn(() => this.#pass?.fail());
+  }
+
   #beginResponse(response: ResponseFacts): void {
     this.#firstByteMs = this.#context.options.clock.nowMs();
     this.#tap = createResponseTap(response.contentType, response.contentEncoding);
@@ -203,11 +212,12 @@ class OpenExchange implements Exchange {
   }
 
   /** Runs a part of our bookkeeping: its failure is counted and never the request's. */
-  #tryOwn(run: () => void): void {
+  #tryOwn<Result>(run: () => Result): Result | null {
     try {
-      run();
+      return run();
     } catch {
       this.#context.counters.failedAccounts += 1;
+      return null;
     }
   }
 
@@ -215,12 +225,10 @@ class OpenExchange implements Exchange {
   #finish(error: string | null): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    // Left while it waited: nothing was sent, and so nothing was asked of the cache.
+    // Left while it waited: nothing was sent, and nothing asked of the cache.
     this.#made ??= leaveUntouched(this.#request, 'left_waiting');
-    this.#tryOwn(() => this.#pass?.fail());
-    const hasFailed = !this.#response || this.#response.status >= 400;
-    if (hasFailed) this.#tryOwn(() => this.#cancelEntries());
-    if (hasFailed) this.#report.cancel();
+    if (!this.#response || this.#response.status >= 400) this.#writeNothing();
+    else this.#tryOwn(() => this.#pass?.fail());
     const settle = (reading: UsageReading): void => {
       this.#tryOwn(() => {
         this.#record(reading, error ?? reading.error?.type ?? null);
@@ -263,7 +271,7 @@ class OpenExchange implements Exchange {
       ...account,
       ...this.#report.parts(reading, account.misses),
       plan: summarisePlan(this.#prepared),
-      gate: this.#gateRecord(reading.usage),
+      gate: this.#tryOwn(() => this.#pass?.record(reading.usage, atMs)) ?? null,
       responses: this.#request.responses?.() ?? null,
       skipReason,
       isResent: this.#isResent,
@@ -277,19 +285,12 @@ class OpenExchange implements Exchange {
     this.#tryOwn(() => this.#request.onRecord?.(record));
   }
 
-  #gateRecord(usage: BilledUsage | null): GateRecord | null {
-    let record: GateRecord | null | undefined = null;
-    this.#tryOwn(() => (record = this.#pass?.record(usage, this.#atMs)));
-    return record ?? null;
-  }
-
   /** An answer that cannot be priced still keeps its counters. */
   #account(usage: BilledUsage | null, model: string): Account {
-    const { catalogue } = this.#context.options;
     const { forecast } = this.#prepared;
-    let account: Account = { usage, cost: null, prediction: null, savings: null, misses: [] };
-    this.#tryOwn(() => (account = this.#report.account(usage, model, forecast, this.#atMs, catalogue)));
-    return account;
+    const { catalogue } = this.#context.options;
+    const account = this.#tryOwn(() => this.#report.account(usage, model, forecast, this.#atMs, catalogue));
+    return account ?? { usage, cost: null, prediction: null, savings: null, misses: [] };
   }
 }
 

@@ -79,6 +79,11 @@ function plannedBytes({ world, bytes, map, plan }: Analysis, request: IncomingMe
   return world === 'client' ? request.body : spliceMarkers(bytes, map, plan.added).bytes;
 }
 
+/** Does what goes out have markers of ours? */
+export function addsMarkers({ analysis, isApplied }: Prepared): boolean {
+  return isApplied && analysis !== null && analysis.plan.added.length > 0;
+}
+
 /** Kinds of the blocks that get a marker. */
 export function addedTypes(analysis: Analysis): readonly string[] {
   return analysis.plan.added.map(({ blockIndex }) => analysis.prompt.blocks[blockIndex]?.type ?? '');
