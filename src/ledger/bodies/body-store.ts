@@ -128,7 +128,7 @@ export class BodyStore implements Bodies {
     this.#cancelExpiry?.();
     await this.#patiently(this.flush());
     await this.#patiently(this.#link.call('close', null));
-    await this.#link.end();
+    await this.#link.terminate();
   }
 
   #take(bytes: number): boolean {

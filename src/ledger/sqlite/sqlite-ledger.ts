@@ -181,8 +181,7 @@ export class SqliteLedger implements Ledger {
     await this.#queue.stop();
     const { waiting, problem } = this.#queue.health();
     if (waiting > 0) this.#tell(`${waiting} records are lost, for they cannot be stored: ${problem}`);
-    await Promise.allSettled([this.#writing.call('close', null), this.#reading.end()]);
-    await this.#writing.end();
+    await Promise.all([this.#writing.end(), this.#reading.end()]);
   }
 
   #time(): string {

@@ -21,7 +21,7 @@ const ENDING = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
  * A worker thread that answers questions. It is started by the first one, and again after it has died; it does not keep
  * the process alive while nobody waits for an answer.
  */
-export class WorkerLink<Methods extends { [Name in keyof Methods]: Method }> {
+export class WorkerLink<Methods extends { [Name in keyof Methods]: Method } & { readonly close: Method }> {
   readonly #name: WorkerName;
   readonly #workerData: unknown;
   readonly #waiting = new Map<number, Waiting>();
@@ -49,7 +49,18 @@ export class WorkerLink<Methods extends { [Name in keyof Methods]: Method }> {
     return (await answer) as ReturnType<Methods[Name]>;
   }
 
+  /**
+   * Ends the thread. It closes its file first: a thread that is ended while its database is open, or being asked, can take the
+   * whole process with it.
+   */
   async end(): Promise<void> {
+    if (!this.#worker) return;
+    await this.call('close', null as Parameters<Methods['close']>[0]).catch(() => undefined);
+    await this.terminate();
+  }
+
+  /** Ends the thread whatever it does. */
+  async terminate(): Promise<void> {
     const worker = this.#worker;
     this.#worker = null;
     await worker?.terminate();
