@@ -86,8 +86,8 @@ export class RowQueue {
   }
 
   /**
-   * A row that is made later, together with others: that takes half the time, and no request waits for it. What `make` throws
-   * loses that row alone, and is counted.
+   * A row that is made later, together with others, so that no request waits for its own. What `make` throws loses that row
+   * alone, and is counted.
    */
   addLater(make: () => LedgerRow): void {
     this.#unmade.push(make);
